@@ -1,0 +1,38 @@
+# Language, warnings, hardening.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON) # GNU C: cleanup attributes, statement expressions
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+	set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+add_compile_definitions(_GNU_SOURCE SHIELD_VERSION="${PROJECT_VERSION}")
+add_compile_options(-Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum
+	-Wno-missing-field-initializers -fno-strict-aliasing -fvisibility=hidden)
+if(SHIELD_WERROR)
+	add_compile_options(-Werror)
+endif()
+
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES C)
+add_link_options(-Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+add_compile_options(-fstack-protector-strong -fcf-protection=full)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+	add_compile_options(-fstack-clash-protection)
+endif()
+if(SHIELD_SANITIZE)
+	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	add_link_options(-fsanitize=address,undefined)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+	add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(SHIELD_FUZZ)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+		message(FATAL_ERROR "fuzz targets need clang: use the preset `fuzz`")
+	endif()
+	add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+include_directories(${CMAKE_SOURCE_DIR}/src)

@@ -1,0 +1,13 @@
+# Third-party libraries, each an imported target PkgConfig::NAME.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(event REQUIRED IMPORTED_TARGET libevent_core>=2.1)
+pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns>=1.7)
+pkg_check_modules(nftables REQUIRED IMPORTED_TARGET libnftables>=1.0)
+pkg_check_modules(mnl REQUIRED IMPORTED_TARGET libmnl)
+pkg_check_modules(nftnl REQUIRED IMPORTED_TARGET libnftnl)
+pkg_check_modules(cjson REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(idn2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(capng REQUIRED IMPORTED_TARGET libcap-ng)

@@ -1,0 +1,21 @@
+/* Time, with a seam for tests. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_BOOTTIME. It counts time spent suspended, while the jiffies behind the
+ * kernel's set timeouts do not: an element lives at least as long as we believe. */
+int64_t clock_now_ms(void);
+
+/* Seconds since the epoch (CLOCK_REALTIME), for records only; nothing is decided by it. */
+int64_t clock_wall_s(void);
+
+/* "2026-01-02T03:04:05+00:00" (seconds, UTC). size >= 26. Returns buffer. */
+const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s);
+
+/* Tests: from now on both clocks return what was set; a negative value ends the pretence. */
+void clock_fake(int64_t now_ms, int64_t wall_s);
+
+#endif

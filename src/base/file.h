@@ -1,0 +1,26 @@
+/* Files: read whole with a bound, replaced whole, appended to by the line.
+ * All names are relative to a directory descriptor (AT_FDCWD allowed) and are opened
+ * with O_NOFOLLOW and O_CLOEXEC; the last component is never followed through a link. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Reads a regular file of at most max octets.
+ * data: caller frees; a NUL is put behind the content. length may be NULL.
+ * Errors: -ENOENT and the like from open; -EFBIG when it is larger than max; -EINVAL when it is not a regular file. */
+int file_read(int dir_fd, const char *name, size_t max, char **data, size_t *length);
+
+/* Replaces a file whole: writes a temporary beside it (O_EXCL, unpredictable name), fsync, rename,
+ * fsync of the directory. A crash leaves the old or the new content. On an
+ * error the temporary is removed and the old file stays. */
+int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length);
+
+/* Writes all octets to fd, going on after short writes and EINTR. */
+int file_write_all(int fd, const void *data, size_t length);
+
+/* Reads fd to its end, at most max octets (-EFBIG beyond). data: caller frees, NUL behind it. */
+int file_read_fd(int fd, size_t max, char **data, size_t *length);
+
+#endif

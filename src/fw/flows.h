@@ -1,0 +1,17 @@
+/* Connection tracking: ending the flows to addresses that were taken away. */
+#ifndef FW_FLOWS_H
+#define FW_FLOWS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "policy/addr.h"
+
+/* A ctnetlink socket in the network namespace of the calling thread. Caller closes. */
+int flows_open(struct error *error);
+
+/* Deletes each conntrack entry whose original destination lies in one of the networks: the next packet of the flow meets the rules as a new one.
+ * nets of count 0 deletes every entry. ended: how many (may be NULL). */
+int flows_end(int flows_fd, const struct addr_net *nets, size_t count, size_t *ended, struct error *error);
+
+#endif

@@ -1,0 +1,17 @@
+/* libnftables: applying and listing, in the network namespace of the calling thread. Right for rulesets and listings; the hot path has fw/setwriter.h. */
+#ifndef FW_NFT_H
+#define FW_NFT_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Runs commands as one transaction. Errors: -EINVAL with libnftables' own first line (escaped), or -EPERM when the kernel refused. Nothing is applied then. */
+int nft_apply(const char *commands, struct error *error);
+
+/* Lists "table inet terok_shield" as JSON (libnftables-json(5)). json: caller frees. -ENOENT when there is no such table. */
+int nft_list_json(char **json, struct error *error);
+/* The same as nft prints it. terse: without the elements of sets. */
+int nft_list_text(char **text, bool terse, struct error *error);
+
+#endif

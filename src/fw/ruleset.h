@@ -1,0 +1,41 @@
+/* The ruleset as text: policy and settings in, nft syntax out, purely. fw/nft.h applies it, fw/verify.h checks what the kernel holds.
+ *
+ * Every line that is a rule is rendered in the one spelling that fw/verify.c gives back for it from the kernel's JSON, so
+ * verification is: the same lines in the same order, nothing more, nothing less. */
+#ifndef FW_RULESET_H
+#define FW_RULESET_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "policy/netset.h"
+#include "policy/settings.h"
+#include "policy/shield_state.h"
+
+#define RULESET_TABLE "terok_shield"
+#define RULESET_MARK 0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
+#define RULESET_LOG_GROUP 100
+#define RULESET_DNS_PORT 53
+
+struct ruleset {
+	enum shield_state state; /* up, down, down_all or block */
+	const struct settings *settings;
+	const struct netset *allowed; /* normalized */
+	const struct netset *denied;
+};
+
+/* The whole transaction for a namespace that may or may not have the table: "add table; delete table; add table { ... }". Learned sets are empty.
+ * Checks are the caller's (state is one of the four). */
+void ruleset_render(const struct ruleset *ruleset, struct text *text);
+
+/* The transaction that moves a table that is already there to ruleset's state and contents: flushes the chains' rules and the allow and deny
+ * sets and fills them anew, keeping the learned sets and their elements. */
+void ruleset_render_change(const struct ruleset *ruleset, struct text *text);
+
+/* Only the allow and deny sets' contents, for `allow` and `deny` of addresses. */
+void ruleset_render_sets(const struct ruleset *ruleset, struct text *text);
+
+/* What verification expects, one item a line: "chain NAME type T hook H prio P policy P", "set NAME type T flags F", "rule CHAIN TEXT", and
+ * "element SET NETWORK" for the allow and deny sets; sorted by kind in the order of rendering. */
+void ruleset_expect(const struct ruleset *ruleset, struct text *text);
+
+#endif

@@ -1,0 +1,14 @@
+/* Does the kernel hold what was generated? Structural: the JSON that libnftables reads back is put into words again, and the words are compared. */
+#ifndef FW_VERIFY_H
+#define FW_VERIFY_H
+
+#include "fw/ruleset.h"
+
+/* json: of nft_list_json(). Errors: -EBADMSG with the first difference (expected and found); an expression that verify does not know is a difference.
+ * Elements of the learned sets, counters' values and handles are not compared; elements of allow and deny sets are. */
+int verify_ruleset(const struct ruleset *ruleset, const char *json, struct error *error);
+
+/* The state that a listing shows: the one whose ruleset it equals. SHIELD_ERROR with the difference from ruleset->state in error when it is none. */
+enum shield_state verify_state(const struct ruleset *ruleset, const char *json, struct error *error);
+
+#endif

@@ -1,0 +1,63 @@
+/* What the user decided for one container, apart from names and networks: the part of the
+ * configuration that travels in the bundle from `run` to the hook and the forwarder. */
+#ifndef POLICY_SETTINGS_H
+#define POLICY_SETTINGS_H
+
+#include "policy/addr.h"
+#include "policy/rule.h"
+
+#define SETTINGS_UPSTREAMS_MAX 8
+#define SETTINGS_PORTS_MAX 64
+#define SETTINGS_PUBLISHED_MAX 256
+
+enum settings_reject {
+	SETTINGS_REJECT_ICMP,  /* icmpx admin-prohibited */
+	SETTINGS_REJECT_RESET, /* a TCP reset for TCP, ICMP for the rest */
+};
+
+enum settings_via {
+	SETTINGS_VIA_AUTO,	/* only in a configuration, never in a bundle */
+	SETTINGS_VIA_HOST,	/* upstream sockets in the namespace outside */
+	SETTINGS_VIA_CONTAINER, /* in the container's, marked */
+};
+
+enum settings_deny {
+	SETTINGS_DENY_NXDOMAIN,
+	SETTINGS_DENY_REFUSED,
+};
+
+/* A published port of the container: the input chain accepts it. */
+struct settings_published {
+	uint16_t first, last; /* a range; equal for one port */
+	uint8_t protocol;     /* RULE_TCP, RULE_UDP, or 132 (SCTP) */
+};
+
+struct settings {
+	enum settings_reject reject;
+	enum settings_via via;
+	enum settings_deny deny;
+	bool audit;
+	/* Upstream resolvers. None: the host's resolv.conf is followed. */
+	struct addr_endpoint upstreams[SETTINGS_UPSTREAMS_MAX];
+	size_t upstream_count;
+	/* Ports of the host's loopback that the container may reach through its gateway. */
+	uint16_t loopback_ports[SETTINGS_PORTS_MAX];
+	size_t loopback_port_count;
+	/* Where the host's loopback is seen from inside (10.0.2.2 or 169.254.1.2; family 0 when there is none). */
+	struct addr host_gateway;
+	struct settings_published published[SETTINGS_PUBLISHED_MAX];
+	size_t published_count;
+};
+
+/* The defaults: icmp, auto, nxdomain, audit on. */
+void settings_init(struct settings *settings);
+
+/* The words of the configuration; parse returns -EINVAL for another word. */
+const char *settings_reject_name(enum settings_reject reject);
+int settings_reject_parse(enum settings_reject *reject, const char *word);
+const char *settings_via_name(enum settings_via via);
+int settings_via_parse(enum settings_via *via, const char *word);
+const char *settings_deny_name(enum settings_deny deny);
+int settings_deny_parse(enum settings_deny *deny, const char *word);
+
+#endif

@@ -1,0 +1,138 @@
+/* The state bundle: one folder per container that carries what `run` decided to the hook, the forwarder and later commands.
+ *
+ * Theory of operation. The CLI creates the folder (0700, owned by the caller) and is the only one that writes settings and lists. The hook and the
+ * forwarder open it by the path in an annotation, which a hostile caller may have chosen, so bundle_open() believes nothing: the path is absolute,
+ * not under a system folder, free of links in every component that others could have made, a directory owned by the caller and
+ * not writable by group or others; every file in it is regular, owned by the caller, not writable by others, opened with O_NOFOLLOW relative to the
+ * folder's descriptor. Files are replaced whole. Whoever changes lists holds the lock (flock on `lock`), reads, changes, replaces.
+ *
+ * The ownership check is against geteuid(): rootless, the hook runs as root of podman's user namespace, where the user's files belong to uid 0.
+ */
+#ifndef STATE_BUNDLE_H
+#define STATE_BUNDLE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "policy/policy.h"
+#include "policy/settings.h"
+#include "policy/shield_state.h"
+
+#define BUNDLE_FORMAT 1		/* of settings.json; another number is refused with the remedy */
+#define BUNDLE_LIST_MAX (64u << 20) /* octets that a list file may have */
+
+/* File names, as CONTRACT has them; settings.json, runtime.json, state, control.sock, lock and run.nonce are this tool's own. */
+#define BUNDLE_SETTINGS "settings.json"
+#define BUNDLE_RUNTIME "runtime.json"
+#define BUNDLE_STATE "state"
+#define BUNDLE_CONTROL_SOCKET "control.sock"
+#define BUNDLE_RULESET "ruleset.nft"
+#define BUNDLE_RESOLV_CONF "resolv.conf"
+#define BUNDLE_CONTAINER_ID "container.id"
+#define BUNDLE_HOOK_ERROR "hook-error.log"
+#define BUNDLE_AUDIT "audit.jsonl"
+#define BUNDLE_UPSTREAM "upstream.dns"
+
+struct bundle {
+	int fd;		     /* O_PATH|O_DIRECTORY would not do for readdir: a readable directory descriptor; -1 when closed */
+	char path[PATH_MAX]; /* absolute */
+};
+#define BUNDLE_INIT {.fd = -1}
+
+/* True for a container name that may be part of a path: [A-Za-z0-9_][A-Za-z0-9_.-]*, at most 128 octets. */
+bool bundle_name_is_safe(const char *name);
+
+/* Makes the folder and its parents where missing (0700), and hooks/ in it, then opens it as bundle_open(). */
+int bundle_create(struct bundle *bundle, const char *path, struct error *error);
+
+/* Opens and checks. Errors: -ENOENT; -EPERM for an owner, mode, link or place that is refused, with a text that says which and what to do. */
+int bundle_open(struct bundle *bundle, const char *path, struct error *error);
+void bundle_close(struct bundle *bundle);
+#define cleanup_bundle __attribute__((cleanup(bundle_close)))
+
+/* Checks only the text of the path: absolute, no "..", no empty or "." component, not under /etc /proc /sys /dev /usr /bin /sbin /lib /lib64 /boot /root
+ * (/root is allowed when geteuid() is 0 and the real home of the caller is there: rootful podman's default state lies below it). -EPERM. */
+int bundle_check_path(const char *path, struct error *error);
+
+/* Takes the exclusive lock, waiting at most timeout_ms. Returns the descriptor to close for release, or a negative errno (-ETIMEDOUT). */
+int bundle_lock(const struct bundle *bundle, unsigned timeout_ms, struct error *error);
+
+/* A checked read of a file of the bundle: regular, owner geteuid(), not writable by group or others, one link. As file_read(). */
+int bundle_read(const struct bundle *bundle, const char *name, size_t max, char **data, size_t *length, struct error *error);
+/* file_replace() in the bundle, mode 0600 (0644 for resolv.conf, which the container reads). */
+int bundle_write(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error);
+/* Unlinks; a file that is not there is no error. */
+int bundle_remove(const struct bundle *bundle, const char *name, struct error *error);
+
+/* ---- identity and settings (settings.json) ---- */
+
+#define BUNDLE_PROFILES_MAX 64
+struct bundle_identity {
+	char container[129]; /* the container's name */
+	char version[32];    /* of the program that wrote it */
+	char *profiles[BUNDLE_PROFILES_MAX]; /* owned */
+	size_t profile_count;
+};
+void bundle_identity_free(struct bundle_identity *identity);
+
+int bundle_settings_write(const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error);
+/* Unknown keys, missing keys, wrong types and another format number are errors (-EINVAL, -EPROTO) that name the file and key. identity: free it. */
+int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *identity, struct settings *settings, struct error *error);
+
+/* ---- lists: one rule a line ---- */
+
+enum bundle_list {
+	BUNDLE_PROFILE_ALLOWED, /* profile.allowed: networks of the profiles */
+	BUNDLE_PROFILE_DOMAINS, /* profile.domains: names of the profiles, '!' lines too */
+	BUNDLE_LIVE_ALLOWED,	/* live.allowed: networks that `allow` added */
+	BUNDLE_LIVE_DOMAINS,	/* live.domains */
+	BUNDLE_DENY_LIST,	/* deny.list: networks that `deny` added (stored without '!') */
+	BUNDLE_DENIED_DOMAINS,	/* denied.domains (stored without '!') */
+};
+#define BUNDLE_LIST_COUNT 6
+const char *bundle_list_file(enum bundle_list list);
+
+/* One list into a policy, in its layer, deny lists as exclusions. A missing live or deny file is empty; a missing profile file is an error; a bad line is an error with file and line.
+ * A comment "# FILE:LINE" behind a rule of a profile list becomes the rule's source and line; without it these are the list file's own. */
+int bundle_list_load(const struct bundle *bundle, enum bundle_list list, struct policy *policy, struct error *error);
+
+/* All six, sealed. policy: caller frees. */
+int bundle_policy_load(const struct bundle *bundle, struct policy **policy, struct error *error);
+
+enum bundle_change {
+	BUNDLE_ALLOW,
+	BUNDLE_DENY,
+	BUNDLE_FORGET, /* take the rule out of live and deny lists */
+};
+
+/* Puts a rule on the live list (and takes an equal one off the deny list), or the reverse; keeps comments and the order of the rest; no duplicate lines.
+ * The caller holds the lock. changed: set to whether a file was replaced. On return 0 it is on disk. */
+int bundle_list_change(const struct bundle *bundle, enum bundle_change change, const struct rule *rule, bool *changed, struct error *error);
+
+/* ---- what runs (runtime.json, written by the hook, removed by poststop) ---- */
+
+struct bundle_runtime {
+	char container_id[65]; /* full id, "" when not known */
+	pid_t init_pid;	       /* in the pid namespace of the writer */
+	uint64_t init_start;   /* field 22 of /proc/PID/stat: distinguishes a pid that was used again */
+	pid_t proxy_pid;
+	uint64_t proxy_start;
+};
+int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtime *runtime, struct error *error);
+/* -ENOENT when nothing runs or ran. */
+int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runtime, struct error *error);
+
+/* Start time of a process, field 22 of /proc/PID/stat; -ESRCH when there is none. */
+int bundle_process_start(pid_t pid, uint64_t *start);
+/* A pidfd for the process if it still is the one that started then; otherwise -ESRCH. Caller closes. */
+int bundle_process_open(pid_t pid, uint64_t start);
+
+/* ---- the wanted state (file `state`: one word and a newline; SHIELD_UP when missing) ---- */
+int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error);
+/* A word that is not up, down, down_all or block is an error. */
+int bundle_state_read(const struct bundle *bundle, enum shield_state *state, struct error *error);
+
+#endif
