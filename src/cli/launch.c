@@ -1,0 +1,479 @@
+/* Configuration, profiles and podman's flags become a state bundle and podman's flags.
+ *
+ * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written under its lock, each file
+ * whole and only where it changes; then the flags are made. A crash between two files leaves settings and lists of two runs side by side, each of which is
+ * one that the user asked for; the hook reads them after the next run wrote them all. What `allow`, `deny` and `block` said stays from
+ * one container of a name to the next; a bypass (`down`) ends with the container that it was made for. */
+#include "cli/launch.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/network.h"
+#include "cli/paths.h"
+#include "cli/podman.h"
+
+#define LOCK_TIMEOUT_MS 5000
+#define HOOK_TIMEOUT_S 20
+#define RESOLV_CONF "nameserver 127.0.0.1\noptions ndots:0\n"
+#define GATEWAY_PASTA "169.254.1.2"
+#define GATEWAY_SLIRP "10.0.2.2"
+
+/* ---- words ---- */
+
+void launch_words_add(struct launch_words *words, const char *format, ...)
+{
+	if (words->failed)
+		return;
+	if (words->count + 2 > words->capacity) {
+		size_t capacity = words->capacity ? words->capacity * 2 : 32;
+		char **grown = realloc(words->words, capacity * sizeof(*grown));
+		if (!grown) {
+			words->failed = true;
+			return;
+		}
+		words->words = grown;
+		words->capacity = capacity;
+	}
+	va_list arguments;
+	va_start(arguments, format);
+	char *word = NULL;
+	words->failed = vasprintf(&word, format, arguments) < 0;
+	va_end(arguments);
+	if (!words->failed) {
+		words->words[words->count++] = word;
+		words->words[words->count] = NULL;
+	}
+}
+
+void launch_words_free(struct launch_words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		free(words->words[i]);
+	free(words->words);
+	*words = (struct launch_words){0};
+}
+
+/* ---- configuration and profiles ---- */
+
+int launch_profile_path_init(struct launch_profile_path *path, const struct command_options *options, struct error *error)
+{
+	char config[PATH_MAX];
+	int rc = paths_config(config, error);
+	if (!rc)
+		rc = paths_bundled_profiles(path->bundled, error);
+	if (rc)
+		return rc;
+	int length = snprintf(path->user, sizeof(path->user), "%s/profiles", config);
+	if (length < 0 || (size_t)length >= sizeof(path->user))
+		return error_set(error, ENAMETOOLONG, "the path of the configuration folder is too long");
+	path->path.count = 0;
+	if (options->profiles_dir)
+		path->path.folders[path->path.count++] = options->profiles_dir;
+	path->path.folders[path->path.count++] = path->user;
+	path->path.folders[path->path.count++] = path->bundled;
+	return 0;
+}
+
+int launch_config_load(struct config *config, const struct command_options *options, struct error *error)
+{
+	char folder[PATH_MAX], file[PATH_MAX];
+	memset(config, 0, sizeof(*config));
+	int rc = paths_config(folder, error);
+	if (rc)
+		return rc;
+	int length = snprintf(file, sizeof(file), "%s/config.yml", folder);
+	if (length < 0 || (size_t)length >= sizeof(file))
+		return error_set(error, ENAMETOOLONG, "the path of the configuration folder is too long");
+	rc = config_load(config, file, error);
+	if (rc)
+		return rc;
+	struct settings *settings = &config->settings;
+	for (size_t i = 0; i < options->loopback_port_count; i++) {
+		bool known = false;
+		for (size_t j = 0; j < settings->loopback_port_count; j++)
+			known = known || settings->loopback_ports[j] == options->loopback_ports[i];
+		if (known)
+			continue;
+		if (settings->loopback_port_count == SETTINGS_PORTS_MAX)
+			return error_set(error, EINVAL, "more than %d loopback ports", SETTINGS_PORTS_MAX);
+		settings->loopback_ports[settings->loopback_port_count++] = options->loopback_ports[i];
+	}
+	if (options->no_audit)
+		settings->audit = false;
+	return 0;
+}
+
+int launch_profiles_load(struct profile_set *set, const struct config *config, const struct command_options *options, struct error *error)
+{
+	struct launch_profile_path path;
+	int rc = launch_profile_path_init(&path, options, error);
+	bool chosen = options->profile_count > 0;
+	size_t count = chosen ? options->profile_count : config->default_profile_count;
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = profile_load(set, &path.path, chosen ? options->profiles[i] : config->default_profiles[i], error);
+	return rc;
+}
+
+static int identity_fill(struct bundle_identity *identity, const struct config *config, const struct command_options *options, struct error *error)
+{
+	bool chosen = options->profile_count > 0;
+	size_t count = chosen ? options->profile_count : config->default_profile_count;
+	snprintf(identity->container, sizeof(identity->container), "%s", options->container);
+	snprintf(identity->version, sizeof(identity->version), "%s", SHIELD_VERSION);
+	for (size_t i = 0; i < count && i < BUNDLE_PROFILES_MAX; i++) {
+		identity->profiles[i] = strdup(chosen ? options->profiles[i] : config->default_profiles[i]);
+		if (!identity->profiles[i])
+			return error_set(error, ENOMEM, "out of memory");
+		identity->profile_count++;
+	}
+	return 0;
+}
+
+/* ---- guard ---- */
+
+static void guard_add(struct launch_guard *guard, const char *path, char *real)
+{
+	struct podman_guard *folders = &guard->guard;
+	size_t count = 0;
+	while (folders->folders[count])
+		count++;
+	folders->folders[count++] = path;
+	cleanup_free char *resolved = realpath(path, NULL);
+	if (resolved && strcmp(resolved, path) != 0) {
+		snprintf(real, PATH_MAX, "%s", resolved);
+		folders->folders[count] = real;
+	}
+}
+
+int launch_guard_init(struct launch_guard *guard, const struct command_options *options, struct error *error)
+{
+	memset(&guard->guard, 0, sizeof(guard->guard));
+	int rc = options->task_state_dir ? paths_bundle(options, options->container, guard->state, error) : paths_state_root(options, guard->state, error);
+	if (!rc)
+		rc = paths_config(guard->config, error);
+	if (rc)
+		return rc;
+	guard_add(guard, guard->state, guard->state_real);
+	guard_add(guard, guard->config, guard->config_real);
+	return 0;
+}
+
+/* ---- network ---- */
+
+void launch_host_resolver(char *text, size_t size)
+{
+	cleanup_free char *content = NULL;
+	text[0] = '\0';
+	cleanup_fd int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* often a link: systemd-resolved's */
+	if (fd < 0 || file_read_fd(fd, 1u << 16, &content, NULL))
+		return;
+	char *save = NULL;
+	for (char *line = strtok_r(content, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct addr address;
+		char formatted[ADDR_TEXT_MAX];
+		if (strncmp(line, "nameserver", 10) != 0 || (line[10] != ' ' && line[10] != '\t'))
+			continue;
+		const char *word = line + 10 + strspn(line + 10, " \t");
+		if (addr_parse(&address, word, strcspn(word, " \t%#")) == 0) {
+			snprintf(text, size, "%s", addr_format(&address, formatted));
+			return;
+		}
+	}
+}
+
+static void upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX])
+{
+	if (settings->upstream_count == 0)
+		launch_host_resolver(text, ADDR_ENDPOINT_TEXT_MAX);
+	else if (settings->upstreams[0].port == 53)
+		addr_format(&settings->upstreams[0].addr, text);
+	else
+		addr_endpoint_format(&settings->upstreams[0], text);
+}
+
+static int network_choose(enum launch_network *network, struct settings *settings, const struct podman_flags *podman, const char *root, struct error *error)
+{
+	char path[PATH_MAX];
+	struct podman_version version;
+	memset(&settings->host_gateway, 0, sizeof(settings->host_gateway));
+	if (podman && podman->network_count > 0) {
+		*network = LAUNCH_NETWORK_CUSTOM;
+		network_gateway(podman->networks[0], &settings->host_gateway);
+	} else if (geteuid() == 0) {
+		*network = LAUNCH_NETWORK_ROOTFUL;
+	} else {
+		int rc = podman_version_get(root, &version, error);
+		if (rc)
+			return rc;
+		bool pasta = version.major >= 5 && podman_find_program("pasta", path) == 0;
+		*network = pasta ? LAUNCH_NETWORK_PASTA : LAUNCH_NETWORK_SLIRP;
+		const char *gateway = pasta ? GATEWAY_PASTA : GATEWAY_SLIRP;
+		addr_parse(&settings->host_gateway, gateway, strlen(gateway));
+	}
+	if (settings->loopback_port_count > 0 && settings->host_gateway.family == 0)
+		fprintf(stderr, "note: the host's loopback is not seen from this network, so loopback_ports are not opened\n");
+	if (settings->via == SETTINGS_VIA_AUTO) {
+		settings->via = SETTINGS_VIA_HOST;
+		for (size_t i = 0; podman && i < podman->network_count; i++) {
+			int rc = network_resolvers(podman->networks[i], settings, error);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+/* ---- bundle ---- */
+
+/* A file that has the content already is left alone: writing costs two fsync, and most runs change nothing. */
+static int write_changed(const struct bundle *bundle, const char *name, const char *data, size_t length, struct error *error)
+{
+	cleanup_free char *old = NULL;
+	size_t old_length;
+	if (bundle_read(bundle, name, BUNDLE_LIST_MAX, &old, &old_length, NULL) == 0 && old_length == length && memcmp(old, data, length) == 0)
+		return 0;
+	return bundle_write(bundle, name, data, length, error);
+}
+
+static int write_text(const struct bundle *bundle, const char *name, const struct text *text, struct error *error)
+{
+	if (text_failed(text))
+		return error_set(error, ENOMEM, "out of memory");
+	return write_changed(bundle, name, text->data ? text->data : "", text->length, error);
+}
+
+static int profiles_write(const struct bundle *bundle, const struct profile_set *set, struct error *error)
+{
+	cleanup_text struct text networks = {0};
+	cleanup_text struct text names = {0};
+	profile_render(set, &networks, &names);
+	int rc = write_text(bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), &networks, error);
+	return rc ? rc : write_text(bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), &names, error);
+}
+
+/* podman's hook files, oci-hooks(5). They matter with --hooks; otherwise the shim puts the same hooks into the container's configuration. */
+static int hook_write(const struct bundle *bundle, const char *stage, const char *program, struct error *error)
+{
+	cleanup_text struct text text = {0};
+	char name[64];
+	snprintf(name, sizeof(name), "hooks/terok-shield-%s.json", stage);
+	text_add(&text, "{\n  \"version\": \"1.0.0\",\n  \"hook\": {\n    \"path\": \"");
+	for (const char *at = program; *at; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return error_set(error, EINVAL, "the installation's path has a control character");
+		text_addf(&text, "%s%c", *at == '"' || *at == '\\' ? "\\" : "", *at);
+	}
+	text_addf(&text,
+		  "\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
+		  "  \"when\": {\"annotations\": {\"^terok\\\\.shield\\\\.profiles$\": \".*\"}},\n  \"stages\": [\"%s\"]\n}\n",
+		  stage, HOOK_TIMEOUT_S, stage);
+	return write_text(bundle, name, &text, error);
+}
+
+static int hooks_write(const struct bundle *bundle, struct error *error)
+{
+	char program[PATH_MAX];
+	int rc = paths_libexec("terok-shield-hook", program, error);
+	if (!rc)
+		rc = hook_write(bundle, "createRuntime", program, error);
+	return rc ? rc : hook_write(bundle, "poststop", program, error);
+}
+
+/* The wanted state of a new container: `block` stays until `up` is said, a bypass does not. */
+static int state_renew(const struct bundle *bundle, struct error *error)
+{
+	enum shield_state state;
+	int rc = bundle_state_read(bundle, &state, error);
+	if (rc || state == SHIELD_UP)
+		return rc;
+	if (state == SHIELD_BLOCK) {
+		fprintf(stderr, "note: the shield of this name is in state block; `terok-shield up` opens it\n");
+		return 0;
+	}
+	return bundle_state_write(bundle, SHIELD_UP, error);
+}
+
+static int running_check(const struct bundle *bundle, const struct podman_flags *podman, struct error *error)
+{
+	struct bundle_runtime runtime;
+	if ((podman && podman->replace) || bundle_runtime_read(bundle, &runtime, NULL))
+		return 0;
+	cleanup_fd int init_fd = bundle_process_open(runtime.init_pid, runtime.init_start);
+	cleanup_fd int proxy_fd = bundle_process_open(runtime.proxy_pid, runtime.proxy_start);
+	if (init_fd < 0 && proxy_fd < 0)
+		return 0;
+	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first, or add --replace behind --", runtime.container_id);
+}
+
+static int bundle_fill(struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)
+{
+	const struct bundle *bundle = &launch->bundle;
+	cleanup_fd int lock_fd = bundle_lock(bundle, LOCK_TIMEOUT_MS, error);
+	if (lock_fd < 0)
+		return lock_fd;
+	int rc = running_check(bundle, podman, error);
+	if (!rc)
+		rc = bundle_remove(bundle, BUNDLE_HOOK_ERROR, error);
+	if (!rc)
+		rc = bundle_remove(bundle, BUNDLE_CONTAINER_ID, error);
+	if (!rc)
+		rc = profiles_write(bundle, set, error);
+	if (!rc)
+		rc = hooks_write(bundle, error);
+	if (!rc)
+		rc = write_changed(bundle, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
+	if (!rc) {
+		char line[ADDR_ENDPOINT_TEXT_MAX + 1];
+		int length = snprintf(line, sizeof(line), "%s\n", upstream);
+		rc = write_changed(bundle, BUNDLE_UPSTREAM, line, (size_t)length, error);
+	}
+	if (!rc)
+		rc = state_renew(bundle, error);
+	return rc ? rc : bundle_settings_write(bundle, &launch->identity, &launch->settings, error);
+}
+
+/* ---- flags ---- */
+
+static void annotation_add(struct launch_words *flags, const char *key, const char *value)
+{
+	launch_words_add(flags, "--annotation");
+	launch_words_add(flags, "terok.shield.%s=%s", key, value);
+}
+
+static void network_flags_add(struct launch_words *flags, enum launch_network network)
+{
+	switch (network) {
+	case LAUNCH_NETWORK_PASTA:
+		launch_words_add(flags, "--network");
+		launch_words_add(flags, "pasta:--map-host-loopback,%s", GATEWAY_PASTA);
+		launch_words_add(flags, "--add-host");
+		launch_words_add(flags, "host.containers.internal:%s", GATEWAY_PASTA);
+		return;
+	case LAUNCH_NETWORK_SLIRP:
+		launch_words_add(flags, "--network");
+		launch_words_add(flags, "slirp4netns:allow_host_loopback=true");
+		launch_words_add(flags, "--add-host");
+		launch_words_add(flags, "host.containers.internal:%s", GATEWAY_SLIRP);
+		return;
+	case LAUNCH_NETWORK_ROOTFUL:
+	case LAUNCH_NETWORK_CUSTOM:
+		return;
+	}
+}
+
+int launch_flags_make(struct launch *launch, enum launch_network network, const char *upstream, const char *runtime, struct error *error)
+{
+	struct launch_words *flags = &launch->flags;
+	const struct settings *settings = &launch->settings;
+	const struct bundle_identity *identity = &launch->identity;
+	cleanup_text struct text profiles = {0};
+	cleanup_text struct text ports = {0};
+	/* podman cuts --volume at colons, and podman 4 cuts --annotation at commas and reads quotes in it. */
+	if (strpbrk(launch->bundle.path, ":,\"\n"))
+		return error_set(error, EINVAL, "the path of the state folder has a ':', ',', '\"' or newline, which podman's flags cannot carry: choose another --state-dir");
+	for (size_t i = 0; i < identity->profile_count; i++)
+		text_addf(&profiles, "%s%s", i > 0 ? ":" : "", identity->profiles[i]);
+	for (size_t i = 0; i < settings->loopback_port_count; i++)
+		text_addf(&ports, "%s%u", i > 0 ? ":" : "", settings->loopback_ports[i]);
+	if (text_failed(&profiles) || text_failed(&ports))
+		return error_set(error, ENOMEM, "out of memory");
+	network_flags_add(flags, network);
+	launch_words_add(flags, "--volume");
+	launch_words_add(flags, "%s/" BUNDLE_RESOLV_CONF ":/etc/resolv.conf:ro,Z", launch->bundle.path);
+	annotation_add(flags, "profiles", profiles.data ? profiles.data : "");
+	annotation_add(flags, "name", identity->container);
+	annotation_add(flags, "state_dir", launch->bundle.path);
+	annotation_add(flags, "loopback_ports", ports.data ? ports.data : "");
+	annotation_add(flags, "version", identity->version);
+	annotation_add(flags, "audit_enabled", settings->audit ? "true" : "false");
+	annotation_add(flags, "upstream_dns", upstream);
+	annotation_add(flags, "dns_tier", "proxy");
+	for (size_t i = 0; i < 2; i++) {
+		launch_words_add(flags, "--cap-drop");
+		launch_words_add(flags, "%s", (const char *[]){"NET_ADMIN", "NET_RAW"}[i]);
+	}
+	launch_words_add(flags, runtime ? "--runtime" : "--hooks-dir");
+	if (runtime)
+		launch_words_add(flags, "%s", runtime);
+	else
+		launch_words_add(flags, "%s/hooks", launch->bundle.path);
+	launch_words_add(flags, "--name");
+	launch_words_add(flags, "%s", identity->container);
+	return flags->failed ? error_set(error, ENOMEM, "out of memory") : 0;
+}
+
+/* The shim that stands for the runtime which podman would take: crun, or else runc. */
+static int runtime_find(char path[PATH_MAX], struct error *error)
+{
+	static const char *const folders[] = {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin", "/sbin"};
+	bool crun = false;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		char real[64];
+		snprintf(real, sizeof(real), "%s/crun", folders[i]);
+		crun = crun || access(real, X_OK) == 0;
+	}
+	return paths_libexec(crun ? "crun" : "runc", path, error);
+}
+
+/* ---- the whole ---- */
+
+static int prepare_with(struct launch *launch, struct config *config, const struct command_options *options, const struct podman_flags *podman,
+			struct error *error)
+{
+	cleanup_profile_set struct profile_set set = {0};
+	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];
+	enum launch_network network;
+	int rc = launch_config_load(config, options, error);
+	if (!rc)
+		rc = launch_profiles_load(&set, config, options, error);
+	if (!rc)
+		rc = identity_fill(&launch->identity, config, options, error);
+	if (!rc && !options->hooks)
+		rc = runtime_find(runtime, error);
+	if (!rc)
+		rc = paths_bundle(options, options->container, path, error);
+	if (!rc)
+		rc = paths_state_root(options, root, error);
+	if (!rc)
+		rc = bundle_create(&launch->bundle, path, error);
+	if (rc)
+		return rc;
+	launch->settings = config->settings;
+	rc = network_choose(&network, &launch->settings, podman, root, error);
+	if (rc)
+		return rc;
+	launch->settings.published_count = podman ? podman->published_count : 0;
+	if (podman)
+		memcpy(launch->settings.published, podman->published, sizeof(podman->published));
+	upstream_text(&launch->settings, upstream);
+	rc = bundle_fill(launch, &set, podman, upstream, error);
+	return rc ? rc : launch_flags_make(launch, network, upstream, options->hooks ? NULL : runtime, error);
+}
+
+int launch_prepare(struct launch *launch, const struct command_options *options, const struct podman_flags *podman, struct error *error)
+{
+	struct config config;
+	char shown[160];
+	if (!bundle_name_is_safe(options->container))
+		return error_set(error, EINVAL, "Unsafe container name: '%s'", text_escaped(shown, sizeof(shown), options->container));
+	int rc = prepare_with(launch, &config, options, podman, error);
+	config_free(&config);
+	return rc;
+}
+
+void launch_free(struct launch *launch)
+{
+	bundle_identity_free(&launch->identity);
+	launch_words_free(&launch->flags);
+	bundle_close(&launch->bundle);
+}

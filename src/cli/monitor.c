@@ -1,0 +1,91 @@
+/* Shows why a shielded container did not start.
+ *
+ * The process is a grandchild: podman, which the caller becomes, must not find a child that it does not know. Its pidfd of the caller stays valid
+ * over the exec, so the end of podman is seen; the bundle is watched with inotify. Both are set up before the fork, so nothing is missed. */
+#include "cli/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#define HOOK_ERROR_MAX 4096
+
+static bool error_show(const struct bundle *bundle)
+{
+	cleanup_free char *content = NULL;
+	if (bundle_read(bundle, BUNDLE_HOOK_ERROR, HOOK_ERROR_MAX, &content, NULL, NULL) || !*content)
+		return false;
+	content[strcspn(content, "\n")] = '\0';
+	char line[HOOK_ERROR_MAX + 64], shown[HOOK_ERROR_MAX];
+	int length = snprintf(line, sizeof(line), "Error: terok-shield: %s\n", text_escaped(shown, sizeof(shown), content));
+	file_write_all(STDERR_FILENO, line, (size_t)length);
+	return true;
+}
+
+static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
+{
+	for (;;) {
+		struct pollfd waiting[] = {{.fd = inotify_fd, .events = POLLIN}, {.fd = podman_fd, .events = POLLIN}};
+		if (poll(waiting, 2, -1) < 0 && errno != EINTR)
+			return;
+		char events[4096];
+		while (read(inotify_fd, events, sizeof(events)) > 0)
+			;
+		/* The files say more than the events: whatever came, look. The hook fails before it writes container.id or removes it again. */
+		if (error_show(bundle) || waiting[1].revents)
+			return;
+		if (faccessat(bundle->fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return;
+	}
+}
+
+/* Keeps 2 and our three descriptors; nobody waits for us on a pipe. */
+static void descriptors_settle(struct bundle *bundle, int *inotify_fd, int *podman_fd)
+{
+	int kept[3] = {bundle->fd, *inotify_fd, *podman_fd};
+	for (int i = 0; i < 3; i++) {
+		int moved = fcntl(kept[i], F_DUPFD_CLOEXEC, 64);
+		if (moved < 0 || dup3(moved, 3 + i, O_CLOEXEC) < 0)
+			_exit(1);
+		close(moved);
+	}
+	close(0);
+	close(1);
+	close_range(6, ~0u, 0);
+	bundle->fd = 3;
+	*inotify_fd = 4;
+	*podman_fd = 5;
+}
+
+void monitor_start(const struct bundle *bundle)
+{
+	cleanup_fd int inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	cleanup_fd int podman_fd = pidfd_open(getpid(), 0);
+	if (inotify_fd < 0 || podman_fd < 0 || inotify_add_watch(inotify_fd, bundle->path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return;
+	pid_t child = fork();
+	if (child < 0)
+		return;
+	if (child == 0) {
+		if (fork() == 0) {
+			struct bundle own = *bundle;
+			prctl(PR_SET_NAME, "shield-monitor");
+			descriptors_settle(&own, &inotify_fd, &podman_fd);
+			watch(&own, inotify_fd, podman_fd);
+		}
+		_exit(0);
+	}
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}

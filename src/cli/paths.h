@@ -1,0 +1,26 @@
+/* Where things are: state, configuration, and the rest of this installation. All results are absolute. */
+#ifndef CLI_PATHS_H
+#define CLI_PATHS_H
+
+#include <limits.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+
+/* ROOT: --state-dir, else $TEROK_SHIELD_STATE_DIR, else $XDG_STATE_HOME/terok/shield, else ~/.local/state/terok/shield. */
+int paths_state_root(const struct command_options *options, char path[PATH_MAX], struct error *error);
+
+/* The bundle of a container: --task-state-dir, else ROOT/containers/NAME. name: checked with bundle_name_is_safe(). */
+int paths_bundle(const struct command_options *options, const char *name, char path[PATH_MAX], struct error *error);
+
+/* $TEROK_SHIELD_CONFIG_DIR, else $XDG_CONFIG_HOME/terok/shield, else ~/.config/terok/shield. */
+int paths_config(char path[PATH_MAX], struct error *error);
+
+/* A program of this installation that is not in $PATH: ../libexec/terok-shield/PROGRAM beside our own executable's folder, or,
+ * in a build tree, in that folder itself. -ENOENT with the places that were tried. */
+int paths_libexec(const char *program, char path[PATH_MAX], struct error *error);
+
+/* ../share/terok-shield/profiles beside our own executable's folder; it need not exist. */
+int paths_bundled_profiles(char path[PATH_MAX], struct error *error);
+
+#endif

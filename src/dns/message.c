@@ -1,0 +1,107 @@
+/* DNS messages on the wire: names and records. */
+#include "dns/message.h"
+
+#include <string.h>
+
+#define LABEL_POINTER 0xc0
+#define RECORD_FIXED 10 /* type, class, TTL, RDLENGTH */
+
+static uint8_t lower(uint8_t octet)
+{
+	return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet + ('a' - 'A')) : octet;
+}
+
+/* Walks the labels of the name at offset; for each calls for nothing, but copies when name is not NULL. */
+static size_t name_walk(const uint8_t *wire, size_t length, size_t offset, struct name *name)
+{
+	size_t at = offset, end = 0, bound = offset, total = 0;
+
+	for (;;) {
+		uint8_t size;
+
+		if (at >= length)
+			return 0;
+		size = wire[at];
+		if ((size & LABEL_POINTER) == LABEL_POINTER) {
+			size_t target;
+
+			if (at + 1 >= length)
+				return 0;
+			target = message_get16(wire + at) & 0x3fff;
+			if (!end)
+				end = at + 2;
+			if (target >= bound || target < MESSAGE_HEADER) /* only backwards: no loop, no name in the header */
+				return 0;
+			at = bound = target;
+			continue;
+		}
+		if (size > NAME_LABEL_MAX || total + size + 1 > NAME_WIRE_MAX || at + 1 + size > length)
+			return 0;
+		if (name) {
+			name->wire[total] = size;
+			for (size_t i = 1; i <= size; i++)
+				name->wire[total + i] = lower(wire[at + i]);
+		}
+		total += size + 1u;
+		at += size + 1u;
+		if (!size)
+			break;
+	}
+	if (name)
+		name->length = (uint8_t)total;
+	return end ? end : at;
+}
+
+size_t message_name_skip(const uint8_t *wire, size_t length, size_t offset)
+{
+	return name_walk(wire, length, offset, NULL);
+}
+
+size_t message_name_expand(const uint8_t *wire, size_t length, size_t offset, struct name *name)
+{
+	return name_walk(wire, length, offset, name);
+}
+
+bool message_name_is(const uint8_t *wire, size_t length, size_t offset, const struct name *name)
+{
+	size_t at = offset, done = 0, jumps = 0;
+
+	while (at < length) {
+		uint8_t size = wire[at];
+
+		if ((size & LABEL_POINTER) == LABEL_POINTER) {
+			if (at + 1 >= length || ++jumps > NAME_WIRE_MAX)
+				return false;
+			at = message_get16(wire + at) & 0x3fff;
+			continue;
+		}
+		if (at + 1 + size > length || done + 1 + size > name->length || name->wire[done] != size)
+			return false;
+		for (size_t i = 1; i <= size; i++)
+			if (lower(wire[at + i]) != name->wire[done + i])
+				return false;
+		if (!size)
+			return true;
+		at += size + 1u;
+		done += size + 1u;
+	}
+	return false;
+}
+
+size_t message_record_read(const uint8_t *wire, size_t length, size_t offset, struct message_record *record)
+{
+	size_t at = message_name_skip(wire, length, offset);
+
+	if (!at || length - at < RECORD_FIXED)
+		return 0;
+	record->owner = (uint16_t)offset;
+	record->type = message_get16(wire + at);
+	record->class = message_get16(wire + at + 2);
+	record->ttl = (uint16_t)(at + 4);
+	record->data_length = message_get16(wire + at + 8);
+	record->data = (uint16_t)(at + RECORD_FIXED);
+	at += RECORD_FIXED;
+	if (length - at < record->data_length)
+		return 0;
+	return at + record->data_length;
+}

@@ -1,0 +1,79 @@
+/* libnftables: applying and listing. A context for each call: nothing of one call shows in another. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nftables/libnftables.h>
+
+#include "fw/nft.h"
+#include "fw/ruleset.h"
+
+#define MESSAGE_MAX 400 /* octets of libnftables' message */
+#define LIST "list table inet " RULESET_TABLE
+
+/* libnftables says why only in words. */
+static int failure_code(const char *message)
+{
+	static const struct {
+		const char *words;
+		int code;
+	} known[] = {
+		{"Operation not permitted", EPERM},
+		{"No such file or directory", ENOENT},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strstr(message, known[i].words))
+			return known[i].code;
+	return EINVAL;
+}
+
+static int fail(struct nft_ctx *context, const char *doing, struct error *error)
+{
+	const char *message = nft_ctx_get_error_buffer(context);
+	char line[MESSAGE_MAX], escaped[4 * MESSAGE_MAX];
+
+	if (!message || !*message)
+		return error_set(error, EINVAL, "%s: libnftables gives no reason", doing);
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(message, "\n"), message);
+	return error_set(error, failure_code(message), "%s: %s", doing, text_escaped(escaped, sizeof(escaped), line));
+}
+
+/* Runs commands. output: what libnftables printed, caller frees; NULL when it is not wanted. */
+static int run(const char *commands, unsigned flags, const char *doing, char **output, struct error *error)
+{
+	struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+	const char *printed;
+	int result = 0;
+
+	if (!context)
+		return error_errno(error, ENOMEM, "%s", doing);
+	nft_ctx_output_set_flags(context, flags);
+	if (nft_ctx_buffer_output(context) || nft_ctx_buffer_error(context)) {
+		result = error_errno(error, ENOMEM, "%s", doing);
+	} else if (nft_run_cmd_from_buffer(context, commands)) {
+		result = fail(context, doing, error);
+	} else if (output) {
+		printed = nft_ctx_get_output_buffer(context);
+		*output = strdup(printed ? printed : "");
+		if (!*output)
+			result = error_errno(error, ENOMEM, "%s", doing);
+	}
+	nft_ctx_free(context);
+	return result;
+}
+
+int nft_apply(const char *commands, struct error *error)
+{
+	return run(commands, 0, "cannot apply the ruleset", NULL, error);
+}
+
+int nft_list_json(char **json, struct error *error)
+{
+	return run(LIST, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS, "cannot list the ruleset", json, error);
+}
+
+int nft_list_text(char **text, bool terse, struct error *error)
+{
+	return run(LIST, terse ? NFT_CTX_OUTPUT_TERSE : 0, "cannot list the ruleset", text, error);
+}

@@ -1,0 +1,415 @@
+/* The ruleset as text: see ruleset.h. One description of chains, sets and rules, written out either as nft's syntax or as what verification expects.
+ *
+ * Theory of operation. The table has the same chains and sets in every state; only the rules differ, and output's policy. So a change of state replaces rules,
+ * and the sets keep their elements. Whatever can be reached by `goto` ends in a verdict of its own; what fell off the end would meet the policy.
+ *
+ * Output, in order: the deny sets, before established, so that a deny cuts live flows; DNS that the capture chain has sent to the forwarder, which
+ * still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked upstream DNS; then nothing
+ * else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way out; and then what the state allows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fw/ruleset.h"
+
+#define LEARNED_SIZE 131072
+#define LOG_TAIL "\" group %d snaplen 128 queue-threshold 1"
+#define DNS "meta l4proto { tcp, udp } th dport %d "
+#define FOR_EACH(array, i) for (size_t i = 0; i < sizeof(array) / sizeof(*(array)); i++)
+
+static const struct chain {
+	const char *name;
+	const char *hook; /* NULL: reached by goto */
+} chains[] = {
+	{"denied", NULL},
+	{"allowed", NULL},
+	{"private", NULL},
+	{"blocked", NULL},
+	{"bypass", NULL},
+	{"output", "type filter hook output priority 0"},
+	{"input", "type filter hook input priority 0"},
+	{"capture", "type nat hook output priority -100"},
+};
+
+static const struct set {
+	const char *name;
+	enum addr_family family;
+	bool with_port, learned, denied;
+} sets[] = {
+	{.name = "deny_v4", .family = ADDR_V4, .denied = true},
+	{.name = "deny_v6", .family = ADDR_V6, .denied = true},
+	{.name = "deny_port_v4", .family = ADDR_V4, .with_port = true, .denied = true},
+	{.name = "deny_port_v6", .family = ADDR_V6, .with_port = true, .denied = true},
+	{.name = "allow_v4", .family = ADDR_V4},
+	{.name = "allow_v6", .family = ADDR_V6},
+	{.name = "allow_port_v4", .family = ADDR_V4, .with_port = true},
+	{.name = "allow_port_v6", .family = ADDR_V6, .with_port = true},
+	{.name = "learned_v4", .family = ADDR_V4, .learned = true},
+	{.name = "learned_v6", .family = ADDR_V6, .learned = true},
+	{.name = "learned_port_v4", .family = ADDR_V4, .with_port = true, .learned = true},
+	{.name = "learned_port_v6", .family = ADDR_V6, .with_port = true, .learned = true},
+};
+
+/* Where rules go: each is put between what opens and what closes a line. */
+struct sink {
+	const struct ruleset *ruleset;
+	struct text *text;
+	const char *chain; /* the chain being written */
+	bool expect;	   /* a line of ruleset_expect() instead of nft's syntax */
+};
+
+static void rule_open(const struct sink *sink)
+{
+	if (sink->expect)
+		text_addf(sink->text, "rule %s ", sink->chain);
+	else
+		text_add(sink->text, "\t\t");
+}
+
+#define rule(sink, ...)                                \
+	do {                                           \
+		rule_open(sink);                       \
+		text_addf((sink)->text, __VA_ARGS__);  \
+		text_add((sink)->text, "\n");          \
+	} while (0)
+
+/* ---- chains ---- */
+
+static void refuse(const struct sink *sink, const char *prefix)
+{
+	rule(sink, "counter log prefix \"%s" LOG_TAIL, prefix, RULESET_LOG_GROUP);
+	if (sink->ruleset->settings->reject == SETTINGS_REJECT_RESET)
+		rule(sink, "meta l4proto tcp reject with tcp reset");
+	rule(sink, "reject with icmpx admin-prohibited");
+}
+
+static void accept_logged(const struct sink *sink, const char *prefix)
+{
+	rule(sink, "counter log prefix \"%s" LOG_TAIL " accept", prefix, RULESET_LOG_GROUP);
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct settings_published *left = a, *right = b;
+
+	return left->first != right->first ? left->first - right->first : left->last - right->last;
+}
+
+/* Sorts, and joins what overlaps or touches: nft joins such ranges too when it reads them back. Returns how many are left. */
+static size_t join_ranges(struct settings_published *ranges, size_t count)
+{
+	size_t joined = 0;
+
+	qsort(ranges, count, sizeof(*ranges), compare_ranges);
+	for (size_t i = 0; i < count; i++) {
+		if (joined && ranges[i].first <= ranges[joined - 1].last + 1) {
+			if (ranges[i].last > ranges[joined - 1].last)
+				ranges[joined - 1].last = ranges[i].last;
+		} else {
+			ranges[joined++] = ranges[i];
+		}
+	}
+	return joined;
+}
+
+/* "8080", "8000-8010", or "{ 80, 8000-8010 }". count is not 0. */
+static void add_ports(struct text *text, struct settings_published *ranges, size_t count)
+{
+	count = join_ranges(ranges, count);
+	text_add(text, count > 1 ? "{ " : "");
+	for (size_t i = 0; i < count; i++) {
+		text_addf(text, i ? ", %u" : "%u", ranges[i].first);
+		if (ranges[i].last != ranges[i].first)
+			text_addf(text, "-%u", ranges[i].last);
+	}
+	text_add(text, count > 1 ? " }" : "");
+}
+
+/* Ports of the host's loopback, where the container sees it. */
+static void open_gateway(const struct sink *sink)
+{
+	const struct settings *settings = sink->ruleset->settings;
+	struct settings_published ranges[SETTINGS_PORTS_MAX];
+	char gateway[ADDR_TEXT_MAX];
+
+	if (!settings->host_gateway.family || !settings->loopback_port_count)
+		return;
+	for (size_t i = 0; i < settings->loopback_port_count; i++)
+		ranges[i] = (struct settings_published){.first = settings->loopback_ports[i], .last = settings->loopback_ports[i]};
+	rule_open(sink);
+	text_addf(sink->text, "%s daddr %s tcp dport ", settings->host_gateway.family == ADDR_V4 ? "ip" : "ip6",
+		  addr_format(&settings->host_gateway, gateway));
+	add_ports(sink->text, ranges, settings->loopback_port_count);
+	text_add(sink->text, " accept\n");
+}
+
+static void open_published(const struct sink *sink, uint8_t protocol, const char *name)
+{
+	const struct settings *settings = sink->ruleset->settings;
+	struct settings_published ranges[SETTINGS_PUBLISHED_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < settings->published_count; i++)
+		if (settings->published[i].protocol == protocol)
+			ranges[count++] = settings->published[i];
+	if (!count)
+		return;
+	rule_open(sink);
+	text_addf(sink->text, "%s dport ", name);
+	add_ports(sink->text, ranges, count);
+	text_add(sink->text, " accept\n");
+}
+
+/* A jump for each set of a kind, by address alone and by address, protocol and port. */
+static void go_by_sets(const struct sink *sink, bool denied, const char *target)
+{
+	FOR_EACH(sets, i) {
+		const char *family = sets[i].family == ADDR_V4 ? "ip" : "ip6";
+
+		if (sets[i].denied != denied)
+			continue;
+		if (sets[i].with_port)
+			rule(sink, "%s daddr . meta l4proto . th dport @%s goto %s", family, sets[i].name, target);
+		else
+			rule(sink, "%s daddr @%s goto %s", family, sets[i].name, target);
+	}
+}
+
+static void output_chain(const struct sink *sink)
+{
+	enum shield_state state = sink->ruleset->state;
+
+	if (state == SHIELD_BLOCK) {
+		rule(sink, "counter drop");
+		return;
+	}
+	go_by_sets(sink, true, "denied");
+	rule(sink, "ip daddr 127.0.0.1 " DNS "accept", RULESET_DNS_PORT);
+	rule(sink, "ip6 daddr ::1 " DNS "accept", RULESET_DNS_PORT);
+	rule(sink, "oif \"lo\" accept");
+	rule(sink, "ct state established,related accept");
+	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept");
+	if (state == SHIELD_UP) {
+		/* The kernel's own reports of group memberships: refused too, but a record of each would be noise. */
+		rule(sink, "icmpv6 type mld2-listener-report drop");
+		rule(sink, "ip protocol igmp drop");
+	}
+	if (sink->ruleset->settings->via == SETTINGS_VIA_CONTAINER)
+		rule(sink, "meta mark 0x%08x " DNS "accept", RULESET_MARK, RULESET_DNS_PORT);
+	rule(sink, DNS "goto blocked", RULESET_DNS_PORT);
+	open_gateway(sink);
+	go_by_sets(sink, false, "allowed");
+	if (state != SHIELD_DOWN_ALL) {
+		rule(sink, "ip daddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } goto private");
+		rule(sink, "ip6 daddr { fc00::/7, fe80::/10 } goto private");
+	}
+	rule(sink, "goto %s", state == SHIELD_UP ? "blocked" : "bypass");
+}
+
+static void input_chain(const struct sink *sink)
+{
+	if (sink->ruleset->state == SHIELD_BLOCK) {
+		rule(sink, "counter drop");
+		return;
+	}
+	rule(sink, "iif \"lo\" accept");
+	rule(sink, "ct state established,related accept");
+	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept");
+	open_published(sink, RULE_TCP, "tcp");
+	open_published(sink, RULE_UDP, "udp");
+	open_published(sink, 132, "sctp");
+}
+
+static void capture_chain(const struct sink *sink)
+{
+	rule(sink, "oif \"lo\" return");
+	if (sink->ruleset->settings->via == SETTINGS_VIA_CONTAINER)
+		rule(sink, "meta mark 0x%08x return", RULESET_MARK);
+	rule(sink, DNS "redirect to :%d", RULESET_DNS_PORT, RULESET_DNS_PORT);
+}
+
+/* A chain that the state does not reach stays empty. */
+static void chain_rules(const struct sink *sink)
+{
+	enum shield_state state = sink->ruleset->state;
+	bool blocking = state == SHIELD_BLOCK;
+
+	if (!strcmp(sink->chain, "output"))
+		output_chain(sink);
+	else if (!strcmp(sink->chain, "input"))
+		input_chain(sink);
+	else if (!strcmp(sink->chain, "capture"))
+		capture_chain(sink);
+	else if (!strcmp(sink->chain, "denied") && !blocking)
+		refuse(sink, "TEROK_SHIELD_DENIED");
+	else if (!strcmp(sink->chain, "allowed") && !blocking)
+		accept_logged(sink, "TEROK_SHIELD_ALLOWED");
+	else if (!strcmp(sink->chain, "private") && (state == SHIELD_UP || state == SHIELD_DOWN))
+		refuse(sink, "TEROK_SHIELD_PRIVATE");
+	else if (!strcmp(sink->chain, "blocked") && !blocking)
+		refuse(sink, "TEROK_SHIELD_BLOCKED");
+	else if (!strcmp(sink->chain, "bypass") && (state == SHIELD_DOWN || state == SHIELD_DOWN_ALL))
+		accept_logged(sink, "TEROK_SHIELD_BYPASS");
+}
+
+static const char *chain_policy(const struct ruleset *ruleset, const char *name)
+{
+	bool bypass = ruleset->state == SHIELD_DOWN || ruleset->state == SHIELD_DOWN_ALL;
+
+	return !strcmp(name, "capture") || (bypass && !strcmp(name, "output")) ? "accept" : "drop";
+}
+
+static void add_chains(const struct ruleset *ruleset, struct text *text)
+{
+	struct sink sink = {.ruleset = ruleset, .text = text};
+
+	FOR_EACH(chains, i) {
+		text_addf(text, "\tchain %s {\n", chains[i].name);
+		if (chains[i].hook)
+			text_addf(text, "\t\t%s; policy %s;\n", chains[i].hook, chain_policy(ruleset, chains[i].name));
+		sink.chain = chains[i].name;
+		chain_rules(&sink);
+		text_add(text, "\t}\n");
+	}
+}
+
+/* ---- sets ---- */
+
+static void add_type(struct text *text, const struct set *set)
+{
+	text_add(text, set->family == ADDR_V4 ? "ipv4_addr" : "ipv6_addr");
+	if (set->with_port)
+		text_add(text, " . inet_proto . inet_service");
+}
+
+static bool set_holds(const struct set *set, const struct netset_entry *entry)
+{
+	return entry->net.addr.family == set->family && (entry->port != 0) == set->with_port;
+}
+
+static const struct netset *set_contents(const struct ruleset *ruleset, const struct set *set)
+{
+	return set->denied ? ruleset->denied : ruleset->allowed;
+}
+
+static void add_element(struct text *text, const struct netset_entry *entry)
+{
+	char net[ADDR_NET_TEXT_MAX];
+
+	text_add(text, addr_net_format(&entry->net, net));
+	if (entry->port)
+		text_addf(text, " . %s . %u", entry->protocol == RULE_TCP ? "tcp" : "udp", entry->port);
+}
+
+/* before, then "{ A, B }" and after; nothing at all when the set is empty. */
+static void add_elements(const struct ruleset *ruleset, const struct set *set, struct text *text, const char *before, const char *after)
+{
+	const struct netset *contents = set_contents(ruleset, set);
+	bool first = true;
+
+	for (size_t i = 0; !set->learned && i < contents->count; i++) {
+		if (!set_holds(set, &contents->entries[i]))
+			continue;
+		if (first)
+			text_addf(text, "%s{\n\t\t\t", before);
+		else
+			text_add(text, ",\n\t\t\t");
+		add_element(text, &contents->entries[i]);
+		first = false;
+	}
+	if (!first)
+		text_addf(text, "\n\t\t}%s", after);
+}
+
+static void add_sets(const struct ruleset *ruleset, struct text *text)
+{
+	FOR_EACH(sets, i) {
+		text_addf(text, "\tset %s {\n\t\ttype ", sets[i].name);
+		add_type(text, &sets[i]);
+		if (sets[i].learned)
+			text_addf(text, "\n\t\tsize %d\n\t\tflags timeout\n\t\tcounter\n", LEARNED_SIZE);
+		else
+			text_add(text, "\n\t\tflags interval\n");
+		add_elements(ruleset, &sets[i], text, "\t\telements = ", "\n");
+		text_add(text, "\t}\n");
+	}
+}
+
+/* ---- the four documents ---- */
+
+void ruleset_render(const struct ruleset *ruleset, struct text *text)
+{
+	text_add(text, "add table inet " RULESET_TABLE "\n"
+		       "delete table inet " RULESET_TABLE "\n"
+		       "table inet " RULESET_TABLE " {\n");
+	add_sets(ruleset, text);
+	add_chains(ruleset, text);
+	text_add(text, "}\n");
+}
+
+void ruleset_render_sets(const struct ruleset *ruleset, struct text *text)
+{
+	char before[sizeof("add element inet " RULESET_TABLE " deny_port_v4 ")];
+
+	FOR_EACH(sets, i) {
+		if (sets[i].learned)
+			continue;
+		text_addf(text, "flush set inet " RULESET_TABLE " %s\n", sets[i].name);
+		snprintf(before, sizeof(before), "add element inet " RULESET_TABLE " %s ", sets[i].name);
+		add_elements(ruleset, &sets[i], text, before, "\n");
+	}
+}
+
+void ruleset_render_change(const struct ruleset *ruleset, struct text *text)
+{
+	/* Flushing a table removes its rules and leaves its sets. A table that is not there is an error: nothing is left half made. */
+	text_add(text, "flush table inet " RULESET_TABLE "\n");
+	ruleset_render_sets(ruleset, text);
+	text_add(text, "table inet " RULESET_TABLE " {\n");
+	add_chains(ruleset, text);
+	text_add(text, "}\n");
+}
+
+static void expect_chain(const struct ruleset *ruleset, const struct chain *chain, struct text *text)
+{
+	text_addf(text, "chain %s", chain->name);
+	if (chain->hook)
+		text_addf(text, " %s policy %s", chain->hook, chain_policy(ruleset, chain->name));
+	text_add(text, "\n");
+}
+
+static void expect_set(const struct set *set, struct text *text)
+{
+	text_addf(text, "set %s type ", set->name);
+	add_type(text, set);
+	if (set->learned)
+		text_addf(text, " size %d flags timeout counter\n", LEARNED_SIZE);
+	else
+		text_add(text, " flags interval\n");
+}
+
+void ruleset_expect(const struct ruleset *ruleset, struct text *text)
+{
+	struct sink sink = {.ruleset = ruleset, .text = text, .expect = true};
+
+	FOR_EACH(chains, i)
+		expect_chain(ruleset, &chains[i], text);
+	FOR_EACH(sets, i)
+		expect_set(&sets[i], text);
+	FOR_EACH(chains, i) {
+		sink.chain = chains[i].name;
+		chain_rules(&sink);
+	}
+	FOR_EACH(sets, i) {
+		const struct netset *contents = set_contents(ruleset, &sets[i]);
+
+		for (size_t j = 0; !sets[i].learned && j < contents->count; j++) {
+			if (!set_holds(&sets[i], &contents->entries[j]))
+				continue;
+			text_addf(text, "element %s ", sets[i].name);
+			add_element(text, &contents->entries[j]);
+			text_add(text, "\n");
+		}
+	}
+}

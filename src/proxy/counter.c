@@ -1,0 +1,32 @@
+/* The names of the counters, in the words of `stats`. */
+#include "proxy/proxy.h"
+
+static const char *const names[COUNTER_COUNT] = {
+	[COUNT_QUERIES] = "queries",
+	[COUNT_DROPPED] = "dropped",
+	[COUNT_MALFORMED] = "malformed",
+	[COUNT_BLOCKED] = "blocked",
+	[COUNT_CACHED] = "cached",
+	[COUNT_MERGED] = "merged",
+	[COUNT_UPSTREAM] = "upstream",
+	[COUNT_UPSTREAM_TCP] = "upstream_tcp",
+	[COUNT_ANSWERED] = "answered",
+	[COUNT_REWRITTEN] = "rewritten",
+	[COUNT_FILTERED] = "filtered",
+	[COUNT_MISMATCHED] = "mismatched",
+	[COUNT_BAD_ANSWERS] = "bad_answers",
+	[COUNT_TIMEOUTS] = "timeouts",
+	[COUNT_FAILED] = "failed",
+	[COUNT_SET_FAILURES] = "set_failures",
+	[COUNT_PENDING_FULL] = "pending_full",
+	[COUNT_CLIENTS_FULL] = "clients_full",
+	[COUNT_TCP_FULL] = "tcp_full",
+	[COUNT_LEASES_FULL] = "leases_full",
+	[COUNT_DOUBTS] = "doubts",
+	[COUNT_RENEWALS] = "renewals",
+};
+
+const char *counter_name(enum counter counter)
+{
+	return names[counter];
+}

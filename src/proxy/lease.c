@@ -1,0 +1,476 @@
+/* Leases: what the forwarder believes that the learned sets hold. */
+#include "proxy/lease.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+#define SLOTS_FIRST 256
+#define SWEEP_PARTS 8
+
+struct lease_name {
+	struct lease_name *next;
+	int64_t until_ms;
+	uint8_t length;
+	uint8_t wire[];
+};
+
+struct lease {
+	struct setwriter_key key;
+	bool used;
+	bool staged;	       /* in the batch, not yet acknowledged */
+	bool known;	       /* the kernel acknowledged it until expires_ms */
+	int64_t expires_ms;
+	uint64_t packets;      /* of the element, when last looked at */
+	struct lease_name *names;
+};
+
+struct staging {
+	struct setwriter_key key;
+	uint64_t timeout_ms;
+	int64_t expires_ms;
+	unsigned owner;
+	bool renew;
+	char comment[SETWRITER_COMMENT_MAX + 1];
+};
+
+#define STAGING_MAX 512
+
+struct leases {
+	struct setwriter *writer;
+	void (*failed)(void *context, unsigned owner, int error);
+	void *failed_context;
+	struct hash_key hash_key;
+	struct lease *slots;	/* open addressing, linear probing */
+	size_t slot_count;	/* a power of two */
+	size_t count;
+	size_t sweep_next;
+	struct staging staged[STAGING_MAX];
+	size_t staged_count;
+};
+
+static uint64_t key_hash(const struct leases *leases, const struct setwriter_key *key)
+{
+	uint8_t octets[20];
+
+	memcpy(octets, key->addr.octets, 16);
+	octets[16] = key->addr.family;
+	octets[17] = key->protocol;
+	octets[18] = (uint8_t)(key->port >> 8);
+	octets[19] = (uint8_t)key->port;
+	return hash_bytes(&leases->hash_key, octets, sizeof(octets));
+}
+
+static bool key_equal(const struct setwriter_key *a, const struct setwriter_key *b)
+{
+	return a->port == b->port && a->protocol == b->protocol && addr_equal(&a->addr, &b->addr);
+}
+
+/* The slot of the key, or the free one where it would go. */
+static struct lease *slot_find(const struct leases *leases, const struct setwriter_key *key)
+{
+	size_t mask = leases->slot_count - 1, i = key_hash(leases, key) & mask;
+
+	while (leases->slots[i].used && !key_equal(&leases->slots[i].key, key))
+		i = (i + 1) & mask;
+	return &leases->slots[i];
+}
+
+static int slots_grow(struct leases *leases)
+{
+	struct lease *old = leases->slots;
+	size_t old_count = leases->slot_count;
+	struct lease *slots = calloc(old_count * 2, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	leases->slots = slots;
+	leases->slot_count = old_count * 2;
+	for (size_t i = 0; i < old_count; i++)
+		if (old[i].used)
+			*slot_find(leases, &old[i].key) = old[i];
+	free(old);
+	return 0;
+}
+
+struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context, unsigned owner, int error), void *context)
+{
+	struct leases *leases = calloc(1, sizeof(*leases));
+
+	if (!leases)
+		return NULL;
+	leases->writer = writer;
+	leases->failed = failed;
+	leases->failed_context = context;
+	leases->hash_key = hash_key_random();
+	leases->slot_count = SLOTS_FIRST;
+	leases->slots = calloc(SLOTS_FIRST, sizeof(*leases->slots));
+	if (!leases->slots) {
+		free(leases);
+		return NULL;
+	}
+	return leases;
+}
+
+static void names_free(struct lease *lease)
+{
+	while (lease->names) {
+		struct lease_name *next = lease->names->next;
+
+		free(lease->names);
+		lease->names = next;
+	}
+}
+
+void leases_free(struct leases *leases)
+{
+	if (!leases)
+		return;
+	for (size_t i = 0; i < leases->slot_count; i++)
+		names_free(&leases->slots[i]);
+	free(leases->slots);
+	free(leases);
+}
+
+/* Removes the lease in a slot and moves up those that were pushed behind it (Knuth 6.4, algorithm R). */
+static void slot_remove(struct leases *leases, struct lease *lease)
+{
+	size_t mask = leases->slot_count - 1, hole = (size_t)(lease - leases->slots);
+
+	names_free(lease);
+	lease->used = false;
+	leases->count--;
+	for (size_t i = (hole + 1) & mask; leases->slots[i].used; i = (i + 1) & mask) {
+		size_t home = key_hash(leases, &leases->slots[i].key) & mask;
+
+		if (((i - home) & mask) < ((i - hole) & mask))
+			continue;
+		leases->slots[hole] = leases->slots[i];
+		leases->slots[i].used = false;
+		leases->slots[i].names = NULL;
+		hole = i;
+	}
+}
+
+static struct lease *lease_get(struct leases *leases, const struct setwriter_key *key, int *error)
+{
+	struct lease *lease = slot_find(leases, key);
+
+	if (lease->used)
+		return lease;
+	if (leases->count == LEASES_MAX) {
+		*error = -ENOSPC;
+		return NULL;
+	}
+	if ((leases->count + 1) * 4 > leases->slot_count * 3) {
+		*error = slots_grow(leases);
+		if (*error)
+			return NULL;
+		lease = slot_find(leases, key);
+	}
+	*lease = (struct lease){.key = *key, .used = true};
+	leases->count++;
+	return lease;
+}
+
+/* Notes that name needs the lease until then. */
+static int name_note(struct lease *lease, const struct name *name, int64_t until_ms)
+{
+	struct lease_name **first_to_end = NULL, *entry;
+	unsigned count = 0;
+
+	for (struct lease_name **at = &lease->names; *at; at = &(*at)->next) {
+		if ((*at)->length == name->length && !memcmp((*at)->wire, name->wire, name->length)) {
+			if (until_ms > (*at)->until_ms)
+				(*at)->until_ms = until_ms;
+			return 0;
+		}
+		if (!first_to_end || (*at)->until_ms < (*first_to_end)->until_ms)
+			first_to_end = at;
+		count++;
+	}
+	if (count == LEASE_NAMES_MAX) {
+		entry = *first_to_end;
+		*first_to_end = entry->next;
+		free(entry);
+	}
+	entry = malloc(sizeof(*entry) + name->length);
+	if (!entry)
+		return -ENOMEM;
+	entry->next = lease->names;
+	entry->until_ms = until_ms;
+	entry->length = name->length;
+	memcpy(entry->wire, name->wire, name->length);
+	lease->names = entry;
+	return 0;
+}
+
+static int staging_add(struct leases *leases, const struct staging *staging)
+{
+	return setwriter_add(leases->writer, &staging->key, staging->timeout_ms, staging->comment, staging->renew);
+}
+
+int lease_ensure(struct leases *leases, const struct setwriter_key *key, const struct name *name, uint32_t ttl_s, unsigned owner, bool *staged)
+{
+	int64_t now_ms = clock_now_ms();
+	int64_t until_ms = now_ms + (int64_t)(ttl_s + LEASE_GRACE_S) * 1000;
+	char comment[NAME_TEXT_MAX];
+	struct staging *staging;
+	struct lease *lease;
+	int result = 0;
+
+	lease = lease_get(leases, key, &result);
+	if (!lease)
+		return result;
+	result = name_note(lease, name, until_ms);
+	if (result)
+		return result;
+	if (lease->known && !lease->staged && lease->expires_ms >= until_ms)
+		return 0;
+	if (leases->staged_count == STAGING_MAX) {
+		result = leases_commit(leases);
+		if (result)
+			return result;
+		lease = slot_find(leases, key);
+	}
+	staging = &leases->staged[leases->staged_count];
+	*staging = (struct staging){
+		.key = *key,
+		.expires_ms = until_ms + LEASE_SLACK_S * 1000,
+		.owner = owner,
+		.renew = lease->known || lease->staged || lease->expires_ms,
+	};
+	staging->timeout_ms = (uint64_t)(staging->expires_ms - now_ms);
+	if (name_to_text(name, comment) <= SETWRITER_COMMENT_MAX)
+		strcpy(staging->comment, comment); /* a longer one is left out rather than cut: a cut name would be another name */
+	result = staging_add(leases, staging);
+	if (result == -ENOBUFS) {
+		result = leases_commit(leases);
+		if (!result) {
+			leases->staged[0] = *staging;
+			staging = &leases->staged[0];
+			result = staging_add(leases, staging);
+		}
+	}
+	if (result)
+		return result;
+	leases->staged_count++;
+	lease->staged = true;
+	*staged = true;
+	return 0;
+}
+
+/* The batch of [first, last) was acknowledged, or not. */
+static void staged_settle(struct leases *leases, size_t first, size_t last, bool held)
+{
+	for (size_t i = first; i < last; i++) {
+		const struct staging *staging = &leases->staged[i];
+		struct lease *lease = slot_find(leases, &staging->key);
+
+		if (!lease->used)
+			continue;
+		lease->staged = false;
+		if (held) {
+			lease->expires_ms = lease->known && lease->expires_ms > staging->expires_ms ? lease->expires_ms : staging->expires_ms;
+			lease->known = true;
+		} else {
+			lease->known = false;
+		}
+	}
+}
+
+/* The batch failed whole: each owner's part alone. Parts of one owner stand together, since an answer is staged in one go. */
+static int commit_apart(struct leases *leases)
+{
+	int last_error = 0;
+	size_t first = 0;
+
+	while (first < leases->staged_count) {
+		size_t last = first;
+		int result = 0;
+
+		for (; last < leases->staged_count && leases->staged[last].owner == leases->staged[first].owner; last++)
+			if (!result)
+				result = staging_add(leases, &leases->staged[last]);
+		if (!result)
+			result = setwriter_commit(leases->writer);
+		else
+			setwriter_reset(leases->writer);
+		staged_settle(leases, first, last, !result);
+		if (result) {
+			last_error = result;
+			leases->failed(leases->failed_context, leases->staged[first].owner, result);
+		}
+		first = last;
+	}
+	return last_error;
+}
+
+int leases_commit(struct leases *leases)
+{
+	int result;
+
+	if (!leases->staged_count)
+		return 0;
+	result = setwriter_commit(leases->writer);
+	if (!result)
+		staged_settle(leases, 0, leases->staged_count, true);
+	else
+		result = commit_apart(leases);
+	leases->staged_count = 0;
+	return result;
+}
+
+void leases_doubt(struct leases *leases)
+{
+	for (size_t i = 0; i < leases->slot_count; i++)
+		leases->slots[i].known = false;
+}
+
+/* Takes off the names that may not stay. True when names were there and none is left; first: one of those taken off. */
+static bool names_review(struct lease *lease, bool (*may_keep)(void *context, const struct name *name, const struct setwriter_key *key), void *context,
+			 struct name *first)
+{
+	bool had = lease->names;
+
+	for (struct lease_name **at = &lease->names; *at;) {
+		struct lease_name *entry = *at;
+		struct name name = {.length = entry->length};
+
+		memcpy(name.wire, entry->wire, entry->length);
+		if (may_keep(context, &name, &lease->key)) {
+			at = &entry->next;
+			continue;
+		}
+		*first = name;
+		*at = entry->next;
+		free(entry);
+	}
+	return had && !lease->names;
+}
+
+int leases_review(struct leases *leases, bool (*may_keep)(void *context, const struct name *name, const struct setwriter_key *key),
+		  void (*removed)(void *context, const struct setwriter_key *key, const struct name *name), void *context)
+{
+	int last_error = 0;
+
+	for (size_t i = 0; i < leases->slot_count;) {
+		struct lease *lease = &leases->slots[i];
+		struct name name = {.length = 1};
+		bool found;
+		int result;
+
+		if (!lease->used || (lease->names && !names_review(lease, may_keep, context, &name))) {
+			i++;
+			continue;
+		}
+		if (!lease->names && !lease->known && !lease->expires_ms) { /* never written */
+			slot_remove(leases, lease);
+			continue;
+		}
+		result = setwriter_get(leases->writer, &lease->key, &found, NULL);
+		if (!result && found)
+			result = setwriter_delete(leases->writer, &lease->key) ?: setwriter_commit(leases->writer);
+		if (result && result != -ENOENT) {
+			last_error = result;
+			i++;
+			continue;
+		}
+		removed(context, &lease->key, &name);
+		slot_remove(leases, lease); /* another may have moved into this slot: look at it again */
+	}
+	return last_error;
+}
+
+static int adopt_element(void *context, const struct setwriter_element *element)
+{
+	struct leases *leases = context;
+	int64_t expires_ms = clock_now_ms() + (int64_t)element->expires_ms;
+	struct lease *lease;
+	struct name name;
+	int result = 0;
+
+	if (!element->comment[0] || name_from_text(&name, element->comment, strlen(element->comment)))
+		return 0; /* nameless: stays until the kernel ends it */
+	lease = lease_get(leases, &element->key, &result);
+	if (!lease)
+		return result;
+	lease->known = true;
+	lease->expires_ms = expires_ms;
+	lease->packets = element->packets;
+	return name_note(lease, &name, expires_ms);
+}
+
+int leases_adopt(struct leases *leases)
+{
+	return setwriter_each(leases->writer, adopt_element, leases);
+}
+
+void leases_sweep(struct leases *leases)
+{
+	size_t part = leases->slot_count / SWEEP_PARTS, end = leases->sweep_next + part;
+	int64_t now_ms = clock_now_ms();
+
+	if (end > leases->slot_count)
+		end = leases->slot_count;
+	for (size_t i = leases->sweep_next; i < end;) {
+		struct lease *lease = &leases->slots[i];
+
+		if (lease->used && !lease->staged && lease->expires_ms < now_ms)
+			slot_remove(leases, lease);
+		else
+			i++;
+	}
+	leases->sweep_next = end == leases->slot_count ? 0 : end;
+}
+
+struct renewal {
+	struct leases *leases;
+	int64_t before_ms;
+	void (*due)(void *context, const struct name *name, enum addr_family family);
+	void *context;
+};
+
+static int renewal_look(void *context, const struct setwriter_element *element)
+{
+	struct renewal *renewal = context;
+	struct lease *lease = slot_find(renewal->leases, &element->key);
+	bool moved;
+
+	if (!lease->used)
+		return 0;
+	moved = element->packets > lease->packets;
+	if (lease->expires_ms >= renewal->before_ms || !moved)
+		return 0;
+	lease->packets = element->packets;
+	for (struct lease_name *entry = lease->names; entry; entry = entry->next) {
+		struct name name = {.length = entry->length};
+
+		memcpy(name.wire, entry->wire, entry->length);
+		renewal->due(renewal->context, &name, lease->key.addr.family);
+	}
+	return 0;
+}
+
+int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void *context, const struct name *name, enum addr_family family), void *context)
+{
+	struct renewal renewal = {
+		.leases = leases,
+		.before_ms = clock_now_ms() + (int64_t)within_s * 1000,
+		.due = due,
+		.context = context,
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < leases->slot_count && !any; i++)
+		any = leases->slots[i].used && leases->slots[i].known && leases->slots[i].expires_ms < renewal.before_ms;
+	return any ? setwriter_each(leases->writer, renewal_look, &renewal) : 0;
+}
+
+size_t leases_count(const struct leases *leases)
+{
+	return leases->count;
+}

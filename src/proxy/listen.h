@@ -1,0 +1,31 @@
+/* The sockets towards the workload: UDP and TCP on both loopback addresses of its namespace. */
+#ifndef PROXY_LISTEN_H
+#define PROXY_LISTEN_H
+
+#include "proxy/proxy.h"
+
+#define LISTEN_UDP_COUNT 2	     /* 127.0.0.1 and ::1 */
+#define LISTEN_TCP_MAX 64	     /* connections at once; a further one takes the place of the one that was idle longest */
+#define LISTEN_TCP_QUERIES_MAX 32    /* unanswered queries on one connection; beyond, reading pauses */
+#define LISTEN_TCP_IDLE_S 10
+#define LISTEN_TCP_OUTPUT_MAX (256u << 10) /* octets that a client does not fetch: then it is closed */
+
+/* The descriptors, opened inside the container's namespace and handed to the thread outside. -1 where the namespace has no IPv6. */
+struct listen_sockets {
+	int udp[LISTEN_UDP_COUNT];
+	int tcp[LISTEN_UDP_COUNT];
+};
+
+/* Binds the four sockets to `port` in the network namespace of the calling thread. */
+int listen_open(struct listen_sockets *sockets, uint16_t port, struct error *error);
+
+/* Takes the sockets and starts to listen. NULL when there is no memory. */
+struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *sockets);
+void listen_stop(struct listen *listen);
+
+int listen_udp_fd(const struct listen *listen, unsigned listener);
+
+/* Sends a reply to a TCP client, if its connection is still there. */
+void listen_tcp_send(struct proxy *proxy, const struct client *client, const uint8_t *reply, size_t length);
+
+#endif

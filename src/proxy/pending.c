@@ -1,0 +1,397 @@
+/* Questions in flight, and the exchange with the upstream servers.
+ *
+ * Theory of operation. A pending question is in one of two states: it waits for a datagram on a socket of its own (UDP), or it talks over a connection of
+ * its own (TCP, after an answer that was truncated). The socket is connected, so the kernel lets only the server's address and port in, its source port is the kernel's
+ * unpredictable choice, and the id is fresh for each message. A message that is not the answer (wrong id, wrong question) is passed over and the wait goes on; one that is and
+ * is malformed, a refusal by the server, an ICMP error or the timeout lead to the next attempt, with the next server. After PENDING_ATTEMPTS those who wait are told.
+ * pending_free() undoes a pending question completely, whatever its state.
+ */
+#include "proxy/pending.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "dns/answer.h"
+#include "fw/ruleset.h"
+#include "proxy/query.h"
+#include "proxy/upstream.h"
+
+#define BUCKETS 1024 /* a power of two */
+
+struct pending {
+	struct pending *next; /* in its bucket, or in the free list */
+	struct proxy *proxy;
+	struct question question;
+	uint64_t hash;
+	struct waiting *waiting, **waiting_end;
+	unsigned attempt; /* messages sent so far */
+	unsigned server;
+	uint16_t id;
+	int fd; /* UDP; -1 */
+	struct event *event;
+	struct bufferevent *stream; /* TCP; NULL */
+	int last_error_ede;
+};
+
+struct pendings {
+	struct hash_key hash_key;
+	struct upstreams upstreams;
+	struct pending *buckets[BUCKETS];
+	struct pending *free;
+	struct waiting *free_waiting;
+	size_t count;
+	struct answer answer;
+	uint8_t received[MESSAGE_MAX];
+	uint8_t rewritten[MESSAGE_MAX];
+	struct pending pool[PENDING_MAX];
+	struct waiting waiting_pool[PENDING_CLIENTS_MAX];
+};
+
+static void pending_send(struct pending *pending);
+
+const struct question *pending_question(const struct pending *pending)
+{
+	return &pending->question;
+}
+
+const struct waiting *pending_waiting(const struct pending *pending)
+{
+	return pending->waiting;
+}
+
+size_t pendings_count(const struct pendings *pendings)
+{
+	return pendings->count;
+}
+
+struct pendings *pendings_new(struct proxy *proxy)
+{
+	struct pendings *pendings = calloc(1, sizeof(*pendings)); /* from mmap: pages are touched as the pool is used */
+
+	if (!pendings)
+		return NULL;
+	pendings->hash_key = hash_key_random();
+	upstreams_load(&pendings->upstreams, &proxy->settings);
+	for (size_t i = PENDING_MAX; i--;) {
+		pendings->pool[i].next = pendings->free;
+		pendings->free = &pendings->pool[i];
+	}
+	for (size_t i = PENDING_CLIENTS_MAX; i--;) {
+		pendings->waiting_pool[i].next = pendings->free_waiting;
+		pendings->free_waiting = &pendings->waiting_pool[i];
+	}
+	return pendings;
+}
+
+/* Closes the exchange with the present server. */
+static void exchange_close(struct pending *pending)
+{
+	if (pending->fd >= 0) {
+		event_del(pending->event);
+		close(pending->fd);
+		pending->fd = -1;
+	}
+	if (pending->stream) {
+		bufferevent_free(pending->stream);
+		pending->stream = NULL;
+	}
+}
+
+static void pending_free(struct pending *pending)
+{
+	struct pendings *pendings = pending->proxy->pendings;
+	struct pending **at = &pendings->buckets[pending->hash & (BUCKETS - 1)];
+
+	exchange_close(pending);
+	if (pending->waiting) {
+		*pending->waiting_end = pendings->free_waiting;
+		pendings->free_waiting = pending->waiting;
+		pending->waiting = NULL;
+	}
+	while (*at != pending)
+		at = &(*at)->next;
+	*at = pending->next;
+	pending->next = pendings->free;
+	pendings->free = pending;
+	pendings->count--;
+}
+
+void pendings_free(struct pendings *pendings)
+{
+	if (!pendings)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++)
+		while (pendings->buckets[i])
+			pending_free(pendings->buckets[i]);
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (pendings->pool[i].event)
+			event_free(pendings->pool[i].event);
+	free(pendings);
+}
+
+static uint64_t question_hash(const struct pendings *pendings, const struct question *question)
+{
+	uint8_t key[NAME_WIRE_MAX + 3];
+
+	memcpy(key, question->name.wire, question->name.length);
+	message_put16(key + question->name.length, question->type);
+	key[question->name.length + 2] = (uint8_t)(question->dnssec_ok << 1 | question->checking_disabled);
+	return hash_bytes(&pendings->hash_key, key, question->name.length + 3u);
+}
+
+static struct pending *pending_find(struct pendings *pendings, const struct question *question, uint64_t hash)
+{
+	struct pending *pending = pendings->buckets[hash & (BUCKETS - 1)];
+
+	for (; pending; pending = pending->next)
+		if (pending->hash == hash && pending->question.type == question->type && pending->question.dnssec_ok == question->dnssec_ok &&
+		    pending->question.checking_disabled == question->checking_disabled && name_equal(&pending->question.name, &question->name))
+			return pending;
+	return NULL;
+}
+
+static void waiting_add(struct pendings *pendings, struct pending *pending, const struct client *client, const struct question *question)
+{
+	struct waiting *waiting = pendings->free_waiting;
+
+	pendings->free_waiting = waiting->next;
+	waiting->next = NULL;
+	waiting->client = *client;
+	waiting->question = *question;
+	*pending->waiting_end = waiting;
+	pending->waiting_end = &waiting->next;
+}
+
+static void pending_failed(struct pending *pending, int ede)
+{
+	query_failed(pending->proxy, pending, ede);
+	pending_free(pending);
+}
+
+/* The present attempt came to nothing. */
+static void attempt_failed(struct pending *pending, int ede)
+{
+	exchange_close(pending);
+	pending->last_error_ede = ede;
+	pending_send(pending);
+}
+
+static void pending_tcp(struct pending *pending);
+
+/* A message came. Returns true when the exchange is over, so that pending is gone or is with another server. */
+static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t length)
+{
+	struct proxy *proxy = pending->proxy;
+	struct pendings *pendings = proxy->pendings;
+	struct answer *answer = &pendings->answer;
+	struct answer_filter filter = query_filter(proxy);
+	bool filtered;
+	int result = answer_parse(wire, length, pending->id, &pending->question, &filter, answer);
+
+	if (result == -EBADMSG) {
+		proxy->counters[COUNT_MISMATCHED]++;
+		return false;
+	}
+	if (!result && answer->truncated && !pending->stream) {
+		exchange_close(pending);
+		pending_tcp(pending);
+		return true;
+	}
+	filtered = answer->filtered;
+	if (!result && !answer->truncated && !answer->clean) {
+		length = answer_rewrite(wire, length, answer, pendings->rewritten, sizeof(pendings->rewritten));
+		wire = pendings->rewritten;
+		result = length ? answer_parse(wire, length, pending->id, &pending->question, &filter, answer) : -EPROTO;
+		if (!result && !answer->clean)
+			result = -EPROTO;
+		proxy->counters[COUNT_REWRITTEN]++;
+	}
+	if (result || answer->truncated) {
+		proxy->counters[COUNT_BAD_ANSWERS]++;
+		attempt_failed(pending, EDE_NETWORK_ERROR);
+		return true;
+	}
+	if (answer->rcode != RCODE_NOERROR && answer->rcode != RCODE_NXDOMAIN) {
+		attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
+		return true;
+	}
+	pendings->upstreams.preferred = pending->server;
+	query_answered(proxy, pending, wire, answer, filtered);
+	pending_free(pending);
+	return true;
+}
+
+static void udp_event(evutil_socket_t fd, short what, void *context)
+{
+	struct pending *pending = context;
+	struct pendings *pendings = pending->proxy->pendings;
+
+	if (what & EV_TIMEOUT) {
+		pending->proxy->counters[COUNT_TIMEOUTS]++;
+		attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
+		return;
+	}
+	for (;;) {
+		ssize_t length = recv(fd, pendings->received, sizeof(pendings->received), MSG_DONTWAIT);
+
+		if (length < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				attempt_failed(pending, EDE_NETWORK_ERROR); /* ICMP says that nobody is there */
+			return;
+		}
+		if (pending_receive(pending, pendings->received, (size_t)length))
+			return;
+	}
+}
+
+static void tcp_read(struct bufferevent *stream, void *context)
+{
+	struct pending *pending = context;
+	struct evbuffer *input = bufferevent_get_input(stream);
+	uint8_t prefix[2];
+	size_t length;
+
+	if (evbuffer_copyout(input, prefix, 2) < 2)
+		return;
+	length = message_get16(prefix);
+	if (evbuffer_get_length(input) < 2 + length)
+		return;
+	evbuffer_drain(input, 2);
+	evbuffer_remove(input, pending->proxy->pendings->received, length);
+	if (!pending_receive(pending, pending->proxy->pendings->received, length))
+		attempt_failed(pending, EDE_NETWORK_ERROR); /* on a connection of our own nothing else has a place */
+}
+
+static void tcp_event(struct bufferevent *stream, short what, void *context)
+{
+	(void)stream;
+	if (what & BEV_EVENT_CONNECTED)
+		return;
+	attempt_failed(context, EDE_NO_REACHABLE_AUTHORITY);
+}
+
+static const struct timeval attempt_timeout = {.tv_sec = PENDING_TIMEOUT_MS / 1000, .tv_usec = PENDING_TIMEOUT_MS % 1000 * 1000};
+
+static uint32_t upstream_mark(const struct proxy *proxy)
+{
+	return proxy->settings.via == SETTINGS_VIA_CONTAINER ? RULESET_MARK : 0;
+}
+
+/* The same question to the same server by TCP. */
+static void pending_tcp(struct pending *pending)
+{
+	struct proxy *proxy = pending->proxy;
+	int fd = upstream_connect(&proxy->pendings->upstreams.servers[pending->server], SOCK_STREAM, upstream_mark(proxy));
+	uint8_t query[2 + QUESTION_QUERY_MAX];
+	size_t length;
+
+	proxy->counters[COUNT_UPSTREAM_TCP]++;
+	if (fd >= 0)
+		pending->stream = bufferevent_socket_new(proxy->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!pending->stream) {
+		if (fd >= 0)
+			close(fd);
+		attempt_failed(pending, EDE_NETWORK_ERROR);
+		return;
+	}
+	pending->id = hash_random16();
+	length = question_query(&pending->question, pending->id, query + 2);
+	message_put16(query, (uint16_t)length);
+	bufferevent_setcb(pending->stream, tcp_read, NULL, tcp_event, pending);
+	bufferevent_set_timeouts(pending->stream, &attempt_timeout, &attempt_timeout);
+	bufferevent_enable(pending->stream, EV_READ | EV_WRITE);
+	bufferevent_write(pending->stream, query, length + 2);
+}
+
+/* One attempt by UDP; what fails at once is passed over for the next server. */
+static int attempt_start(struct pending *pending)
+{
+	struct proxy *proxy = pending->proxy;
+	struct upstreams *upstreams = &proxy->pendings->upstreams;
+	uint8_t query[QUESTION_QUERY_MAX];
+	size_t length;
+	int fd;
+
+	pending->server = upstreams_choose(upstreams, pending->attempt);
+	fd = upstream_connect(&upstreams->servers[pending->server], SOCK_DGRAM, upstream_mark(proxy));
+	if (fd < 0)
+		return fd;
+	pending->id = hash_random16();
+	length = question_query(&pending->question, pending->id, query);
+	if (send(fd, query, length, MSG_DONTWAIT) != (ssize_t)length) {
+		close(fd);
+		return -EIO;
+	}
+	if (!pending->event)
+		pending->event = event_new(proxy->base, fd, EV_READ | EV_PERSIST, udp_event, pending);
+	else
+		event_assign(pending->event, proxy->base, fd, EV_READ | EV_PERSIST, udp_event, pending);
+	if (!pending->event || event_add(pending->event, &attempt_timeout)) {
+		close(fd);
+		return -ENOMEM;
+	}
+	pending->fd = fd;
+	proxy->counters[COUNT_UPSTREAM]++;
+	return 0;
+}
+
+static void pending_send(struct pending *pending)
+{
+	while (pending->attempt < PENDING_ATTEMPTS) {
+		int result = attempt_start(pending);
+
+		pending->attempt++;
+		if (!result)
+			return;
+		pending->last_error_ede = EDE_NETWORK_ERROR;
+	}
+	pending_failed(pending, pending->last_error_ede);
+}
+
+int pending_ask(struct proxy *proxy, const struct client *client, const struct question *question)
+{
+	struct pendings *pendings = proxy->pendings;
+	uint64_t hash = question_hash(pendings, question);
+	struct pending *pending;
+
+	if (!pendings->free_waiting) {
+		proxy->counters[COUNT_CLIENTS_FULL]++;
+		return -EBUSY;
+	}
+	pending = pending_find(pendings, question, hash);
+	if (pending) {
+		proxy->counters[COUNT_MERGED]++;
+		waiting_add(pendings, pending, client, question);
+		return 0;
+	}
+	pending = pendings->free;
+	if (!pending) {
+		proxy->counters[COUNT_PENDING_FULL]++;
+		return -EBUSY;
+	}
+	pendings->free = pending->next;
+	pendings->count++;
+	pending->next = pendings->buckets[hash & (BUCKETS - 1)];
+	pendings->buckets[hash & (BUCKETS - 1)] = pending;
+	pending->proxy = proxy;
+	pending->question = *question;
+	pending->hash = hash;
+	pending->waiting = NULL;
+	pending->waiting_end = &pending->waiting;
+	pending->attempt = 0;
+	pending->fd = -1;
+	waiting_add(pendings, pending, client, question);
+	pending_send(pending);
+	return 0;
+}
+
+void pendings_refresh(struct proxy *proxy)
+{
+	upstreams_refresh(&proxy->pendings->upstreams);
+}

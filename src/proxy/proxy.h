@@ -1,0 +1,113 @@
+/* The forwarder as a whole: what its parts share.
+ *
+ * Theory of operation. One thread, one libevent loop, descriptors that never change hands. A turn of the loop has two halves. First every ready event is
+ * handled: queries come in (listen.c), are judged, answered from the cache or sent upstream (query.c, pending.c), upstream answers come in and are checked. Whatever is
+ * to be sent to a client is put into the outbox, whatever the kernel must hold before that is staged (lease.c). Then outbox_flush() commits
+ * all staged elements in one batch, turns the replies whose elements the kernel refused into SERVFAIL, and sends. So no reply can leave before its
+ * addresses are in the set, and one batch serves all answers of a turn.
+ *
+ * A bad packet costs its query. The process ends when the container's init ends, on SIGTERM, or when something it cannot work without fails;
+ * the ruleset stays as it is then, and the namespace stays closed.
+ */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include <event2/event.h>
+#include <netinet/in.h>
+
+#include "dns/question.h"
+#include "fw/setwriter.h"
+#include "policy/policy.h"
+#include "policy/settings.h"
+#include "policy/shield_state.h"
+#include "proxy/cache.h"
+#include "proxy/lease.h"
+#include "state/bundle.h"
+
+/* What has happened so often; named in the answer to `stats` in this order. */
+enum counter {
+	COUNT_QUERIES,		 /* messages from clients */
+	COUNT_DROPPED,		 /* not answered: too short, or no query */
+	COUNT_MALFORMED,	 /* answered with FORMERR, NOTIMP, BADVERS, or REFUSED for their form */
+	COUNT_BLOCKED,		 /* refused by the policy */
+	COUNT_CACHED,
+	COUNT_MERGED,		 /* joined a question in flight */
+	COUNT_UPSTREAM,		 /* queries sent upstream */
+	COUNT_UPSTREAM_TCP,
+	COUNT_ANSWERED,		 /* upstream answers accepted */
+	COUNT_REWRITTEN,	 /* of these, with records removed */
+	COUNT_FILTERED,		 /* of these, with inside addresses removed */
+	COUNT_MISMATCHED,	 /* upstream messages that did not belong to a question in flight */
+	COUNT_BAD_ANSWERS,	 /* that did, and were malformed */
+	COUNT_TIMEOUTS,
+	COUNT_FAILED,		 /* questions that no upstream answered */
+	COUNT_SET_FAILURES,	 /* replies turned into SERVFAIL since the kernel refused */
+	COUNT_PENDING_FULL,	 /* bounds that were hit */
+	COUNT_CLIENTS_FULL,
+	COUNT_TCP_FULL,
+	COUNT_LEASES_FULL,
+	COUNT_DOUBTS,		 /* somebody else changed the table */
+	COUNT_RENEWALS,
+	COUNTER_COUNT,
+};
+
+/* Who waits for a reply. */
+enum client_kind {
+	CLIENT_NONE, /* nobody: a renewal */
+	CLIENT_UDP,
+	CLIENT_TCP,
+	CLIENT_CONTROL,
+};
+
+struct client {
+	enum client_kind kind;
+	union {
+		struct {
+			unsigned listener;
+			struct sockaddr_in6 address; /* or sockaddr_in in its first octets */
+			socklen_t address_length;
+		} udp;
+		struct {
+			unsigned slot;
+			unsigned generation; /* the connection may be gone by then, and its slot used again */
+		} tcp;
+		struct {
+			unsigned slot;
+			unsigned generation;
+		} control;
+	};
+};
+
+struct listen;
+struct outbox;
+struct pendings;
+struct control;
+
+struct proxy {
+	struct event_base *base;
+	struct bundle bundle;
+	char container[129];
+	struct settings settings;
+	struct policy *policy;
+	enum shield_state state;
+	int netns_fd;	/* the container's network namespace */
+	int init_pidfd; /* the container's init */
+	struct setwriter *writer;
+	int watch_fd;
+	int flows_fd;
+	struct cache *cache;
+	struct leases *leases;
+	struct listen *listen;
+	struct outbox *outbox;
+	struct pendings *pendings;
+	struct control *control;
+	uint64_t counters[COUNTER_COUNT];
+	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
+};
+
+const char *counter_name(enum counter counter);
+
+/* Writes an `error` line to the audit log, at most one a second. */
+void proxy_fault(struct proxy *proxy, const char *detail);
+
+#endif

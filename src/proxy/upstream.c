@@ -1,0 +1,103 @@
+/* The upstream resolvers. */
+#include "proxy/upstream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_CONF_MAX 65536
+#define DNS_PORT 53
+
+static void upstreams_add(struct upstreams *upstreams, const struct addr_endpoint *server)
+{
+	if (upstreams->count < SETTINGS_UPSTREAMS_MAX)
+		upstreams->servers[upstreams->count++] = *server;
+}
+
+void upstreams_parse(struct upstreams *upstreams, const char *text)
+{
+	static const char keyword[] = "nameserver";
+	static const struct addr_endpoint local = {.addr = {.family = ADDR_V4, .octets = {127, 0, 0, 1}}, .port = DNS_PORT};
+
+	upstreams->count = upstreams->preferred = 0;
+	while (*text) {
+		size_t line = strcspn(text, "\n");
+
+		if (line > sizeof(keyword) && !strncmp(text, keyword, sizeof(keyword) - 1) && strchr(" \t", text[sizeof(keyword) - 1])) {
+			const char *word = text + sizeof(keyword) - 1 + strspn(text + sizeof(keyword) - 1, " \t");
+			struct addr_endpoint server = {.port = DNS_PORT};
+
+			if (!addr_parse(&server.addr, word, strcspn(word, " \t\r\n#;")))
+				upstreams_add(upstreams, &server);
+		}
+		text += line + (text[line] == '\n');
+	}
+	if (!upstreams->count)
+		upstreams_add(upstreams, &local);
+}
+
+/* The file may be a link (systemd-resolved's, resolvconf's), so it is opened plainly: the host's administrator decides where it leads. */
+bool upstreams_refresh(struct upstreams *upstreams)
+{
+	struct upstreams before = *upstreams;
+	cleanup_free char *text = NULL;
+	cleanup_fd int fd = -1;
+	struct stat status;
+
+	if (upstreams->fixed || stat(RESOLV_CONF, &status))
+		return false;
+	if (status.st_mtim.tv_sec == upstreams->changed_s && status.st_mtim.tv_nsec == upstreams->changed_ns && status.st_size == upstreams->size)
+		return false;
+	fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &status) || file_read_fd(fd, RESOLV_CONF_MAX, &text, NULL))
+		return false; /* being replaced: what was known holds until the next look */
+	upstreams->changed_s = status.st_mtim.tv_sec;
+	upstreams->changed_ns = status.st_mtim.tv_nsec;
+	upstreams->size = status.st_size;
+	upstreams_parse(upstreams, text);
+	return upstreams->count != before.count || memcmp(upstreams->servers, before.servers, sizeof(before.servers));
+}
+
+void upstreams_load(struct upstreams *upstreams, const struct settings *settings)
+{
+	memset(upstreams, 0, sizeof(*upstreams));
+	for (size_t i = 0; i < settings->upstream_count; i++)
+		upstreams_add(upstreams, &settings->upstreams[i]);
+	upstreams->fixed = upstreams->count;
+	if (!upstreams->fixed) {
+		upstreams_parse(upstreams, "");
+		upstreams_refresh(upstreams);
+	}
+}
+
+unsigned upstreams_choose(const struct upstreams *upstreams, unsigned attempt)
+{
+	return (upstreams->preferred + attempt) % upstreams->count;
+}
+
+int upstream_connect(const struct addr_endpoint *server, int type, uint32_t mark)
+{
+	bool v4 = server->addr.family == ADDR_V4;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(server->port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(server->port)};
+	cleanup_fd int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	if (mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return -errno;
+	memcpy(&in.sin_addr, server->addr.octets, 4);
+	memcpy(&in6.sin6_addr, server->addr.octets, 16);
+	result = v4 ? connect(fd, (struct sockaddr *)&in, sizeof(in)) : connect(fd, (struct sockaddr *)&in6, sizeof(in6));
+	if (result && errno != EINPROGRESS)
+		return -errno;
+	return take_fd(fd);
+}

@@ -1,0 +1,331 @@
+/* The audit log: audit.jsonl, appended to by several processes at once, rotated by whoever finds it full.
+ *
+ * Theory of operation. A writer opens the file by name, appends its line with one write(2), and that is all: O_APPEND makes lines of several processes follow each
+ * other. Who finds the file full tries for an exclusive lock on it, looks whether the name still leads to this very file, and only then renames it. The
+ * name can only be moved by the holder of the lock on what it leads to, so of several at once exactly one rotates. Nobody waits for a lock: while
+ * another rotates, a line may still go into the file that is being renamed, where it is kept. Only a line that
+ * came to a file two rotations old is without a name, and is then written again.
+ */
+#include "state/audit.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "state/bundle_file.h"
+
+#define ROTATED BUNDLE_AUDIT ".1"
+#define LINE_OCTETS_MAX 4096
+#define FIELD_OCTETS_MAX 1024u /* of one string, before escaping */
+#define FIELD_OCTETS_MIN 32u
+#define ATTEMPTS 4 /* at a file that others rotate away */
+#define TAIL_OCTETS_MAX (AUDIT_ROTATE_OCTETS + (1u << 20))
+
+/* ---- the line ---- */
+
+/* The length of the valid UTF-8 sequence at text (RFC 3629), 0 when there is none; *code: what it says. */
+static size_t utf8_sequence(const unsigned char *text, size_t length, uint32_t *code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t need = text[0] < 0x80 ? 1 : (text[0] & 0xe0) == 0xc0 ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : (text[0] & 0xf8) == 0xf0 ? 4 : 0;
+
+	if (need == 0 || need > length)
+		return 0;
+	*code = need == 1 ? text[0] : text[0] & (0x7fu >> need);
+	for (size_t i = 1; i < need; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (text[i] & 0x3fu);
+	}
+	if (*code < least[need] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+		return 0;
+	return need;
+}
+
+/* Characters that move the cursor or turn the direction of writing on a terminal that shows the log. */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+}
+
+/* At most max octets of value, clean; caller frees, NULL without memory. */
+static char *field_clean(const char *value, size_t max)
+{
+	const unsigned char *at = (const unsigned char *)value;
+	size_t length = strnlen(value, max + 1), left = length > max ? max : length;
+	struct text text = {0};
+
+	while (left > 0) {
+		uint32_t code;
+		size_t step = utf8_sequence(at, left, &code);
+
+		if (step && !is_control(code)) {
+			text_add_bytes(&text, at, step);
+		} else {
+			step = step ? step : 1;
+			text_add_escaped(&text, at, step, step);
+		}
+		at += step;
+		left -= step;
+	}
+	if (length > max)
+		text_add(&text, "...");
+	return text_take(&text);
+}
+
+static bool field_add(cJSON *object, const char *key, const char *value, size_t max)
+{
+	cleanup_free char *clean = NULL;
+
+	if (!value)
+		return true;
+	clean = field_clean(value, max);
+	return clean && cJSON_AddStringToObject(object, key, clean);
+}
+
+static char *line_print(const char *container, const struct audit_event *event, size_t max)
+{
+	cJSON *object = cJSON_CreateObject();
+	char when[32], *printed = NULL;
+
+	if (object && cJSON_AddStringToObject(object, "ts", clock_wall_text(when, sizeof(when), clock_wall_s())) &&
+	    field_add(object, "container", container, max) && field_add(object, "action", event->action, max) &&
+	    field_add(object, "dest", event->dest, max) && (!event->port || cJSON_AddNumberToObject(object, "port", event->port)) &&
+	    field_add(object, "proto", event->protocol, max) && field_add(object, "domain", event->domain, max) &&
+	    field_add(object, "detail", event->detail, max))
+		printed = cJSON_PrintUnformatted(object);
+	cJSON_Delete(object);
+	return printed;
+}
+
+/* The longest line that fits: its strings are cut shorter until it does. Without newline; caller frees. */
+static char *line_fit(const char *container, const struct audit_event *event)
+{
+	for (size_t max = FIELD_OCTETS_MAX;; max /= 2) {
+		char *line = line_print(container, event, max);
+
+		/* One octet for the newline behind it, one for a newline that a cut-off line before it may need. */
+		if (!line || strlen(line) + 2 <= LINE_OCTETS_MAX || max <= FIELD_OCTETS_MIN)
+			return line;
+		free(line);
+	}
+}
+
+/* ---- appending and rotation ---- */
+
+/* Moves a full file out of the way, unless somebody else is at it. */
+static void rotate(const struct bundle *bundle, int fd, const struct stat *status)
+{
+	struct stat named;
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return;
+	if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == status->st_dev && named.st_ino == status->st_ino)
+		(void)renameat(bundle->fd, BUNDLE_AUDIT, bundle->fd, ROTATED); /* when it fails the log grows, and the next writer tries again */
+	flock(fd, LOCK_UN);
+}
+
+/* Whether the file ends inside a line: a disk was full, or a writer was killed. */
+static bool ends_inside_line(int fd, off_t size)
+{
+	char last;
+
+	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* One attempt. Returns 1 when the line has to be written again. */
+static int append(const struct bundle *bundle, const char *line)
+{
+	cleanup_fd int fd = bundle_file_open(bundle, BUNDLE_AUDIT, O_RDWR | O_APPEND | O_CREAT, NULL);
+	char whole[LINE_OCTETS_MAX + 1];
+	struct stat status;
+	int length;
+	ssize_t written;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status))
+		return -errno;
+	length = snprintf(whole, sizeof(whole), "%s%s\n", ends_inside_line(fd, status.st_size) ? "\n" : "", line);
+	if (length < 0 || length > LINE_OCTETS_MAX)
+		return -EMSGSIZE;
+	if (status.st_size > 0 && (uint64_t)status.st_size + (uint64_t)length > AUDIT_ROTATE_OCTETS) {
+		struct stat named;
+
+		rotate(bundle, fd, &status);
+		if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) || named.st_ino != status.st_ino || named.st_dev != status.st_dev)
+			return 1;
+	}
+	do
+		written = write(fd, whole, (size_t)length);
+	while (written < 0 && errno == EINTR);
+	if (written != length)
+		return written < 0 ? -errno : -ENOSPC;
+	return fstat(fd, &status) == 0 && status.st_nlink == 0 ? 1 : 0;
+}
+
+int audit_write(const struct bundle *bundle, const char *container, const struct audit_event *event)
+{
+	cleanup_free char *line = line_fit(container, event);
+	int result = 1;
+
+	if (!line)
+		return -ENOMEM;
+	for (unsigned attempt = 0; result == 1 && attempt < ATTEMPTS; attempt++)
+		result = append(bundle, line);
+	return result == 1 ? -EAGAIN : result;
+}
+
+/* ---- reading ---- */
+
+/* A generation of the log: its last TAIL_OCTETS_MAX octets from the beginning of a line on. */
+struct generation {
+	char *data; /* owned; NULL when there is none */
+	size_t length;
+	dev_t dev;
+	ino_t ino;
+};
+
+static int generation_read(const struct bundle *bundle, const char *name, struct generation *generation, struct error *error)
+{
+	cleanup_fd int fd = bundle_file_open(bundle, name, O_RDONLY, error);
+	struct stat status;
+	off_t from;
+	int result;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &status))
+		return error_errno(error, errno, "%s", name);
+	generation->dev = status.st_dev;
+	generation->ino = status.st_ino;
+	/* The older tool let its logs grow without bound. */
+	from = status.st_size > TAIL_OCTETS_MAX ? status.st_size - TAIL_OCTETS_MAX : 0;
+	if (lseek(fd, from, SEEK_SET) < 0)
+		return error_errno(error, errno, "%s", name);
+	/* Others append meanwhile. */
+	result = file_read_fd(fd, 2 * (size_t)TAIL_OCTETS_MAX, &generation->data, &generation->length);
+	if (result)
+		return error_errno(error, -result, "%s", name);
+	if (from > 0) {
+		char *newline = memchr(generation->data, '\n', generation->length);
+		size_t cut = newline ? (size_t)(newline + 1 - generation->data) : generation->length;
+
+		generation->length -= cut;
+		memmove(generation->data, generation->data + cut, generation->length);
+	}
+	return 0;
+}
+
+/* Both generations, the newer first. When the log was rotated in between, the older is what we have already: again then. */
+static int generations_read(const struct bundle *bundle, struct generation generations[2], struct error *error)
+{
+	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+		int result = generation_read(bundle, BUNDLE_AUDIT, &generations[0], error);
+
+		if (result == 0)
+			result = generation_read(bundle, ROTATED, &generations[1], error);
+		if (result)
+			return result;
+		if (!generations[0].data || !generations[1].data || generations[0].ino != generations[1].ino ||
+		    generations[0].dev != generations[1].dev)
+			return 0;
+		free(generations[0].data);
+		free(generations[1].data);
+		generations[0] = generations[1] = (struct generation){0};
+	}
+	return error_set(error, EAGAIN, "%s: it is rotated faster than it can be read", BUNDLE_AUDIT);
+}
+
+static bool is_json_object(const char *line, size_t length)
+{
+	const char *end = NULL;
+	cJSON *parsed = cJSON_ParseWithLengthOpts(line, length, &end, 0);
+	bool is_object = cJSON_IsObject(parsed) && end == line + length;
+
+	cJSON_Delete(parsed);
+	return is_object;
+}
+
+struct tail {
+	char **lines; /* the newest first until it is turned round */
+	size_t count, wanted;
+	size_t damaged;
+};
+
+/* Collects from the end of a generation until enough lines are there. */
+static int tail_collect(struct tail *tail, const struct generation *generation)
+{
+	size_t end = generation->length;
+
+	while (end > 0 && tail->count < tail->wanted) {
+		const char *newline;
+		size_t start;
+
+		if (generation->data[end - 1] == '\n')
+			end--;
+		newline = memrchr(generation->data, '\n', end);
+		start = newline ? (size_t)(newline + 1 - generation->data) : 0;
+		if (is_json_object(generation->data + start, end - start)) {
+			char **grown = reallocarray(tail->lines, tail->count + 1, sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			tail->lines = grown;
+			tail->lines[tail->count] = strndup(generation->data + start, end - start);
+			if (!tail->lines[tail->count])
+				return -ENOMEM;
+			tail->count++;
+		} else {
+			tail->damaged++;
+		}
+		end = start;
+	}
+	return 0;
+}
+
+int audit_tail(const struct bundle *bundle, size_t count, char ***lines, size_t *line_count, size_t *damaged, struct error *error)
+{
+	struct generation generations[2] = {0};
+	struct tail tail = {.wanted = count};
+	int result = generations_read(bundle, generations, error);
+
+	for (size_t i = 0; i < 2 && result == 0; i++)
+		if (generations[i].data && (result = tail_collect(&tail, &generations[i])))
+			error_errno(error, -result, "%s", BUNDLE_AUDIT);
+	free(generations[0].data);
+	free(generations[1].data);
+	if (result) {
+		audit_lines_free(tail.lines, tail.count);
+		return result;
+	}
+	for (size_t i = 0; i < tail.count / 2; i++) {
+		char *line = tail.lines[i];
+
+		tail.lines[i] = tail.lines[tail.count - 1 - i];
+		tail.lines[tail.count - 1 - i] = line;
+	}
+	*lines = tail.lines;
+	*line_count = tail.count;
+	if (damaged)
+		*damaged = tail.damaged;
+	return 0;
+}
+
+void audit_lines_free(char **lines, size_t line_count)
+{
+	for (size_t i = 0; i < line_count; i++)
+		free(lines[i]);
+	free(lines);
+}

@@ -1,0 +1,149 @@
+/* What runs in a container's name, and the state that is wanted of it: runtime.json and `state`. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "state/bundle_parse.h"
+#include "state/json.h"
+
+#define RUNTIME_OCTETS_MAX 4096
+#define STATE_OCTETS_MAX 64
+#define STAT_OCTETS_MAX 4096
+
+static const char *const keys[] = {"container_id", "init_pid", "init_start", "proxy_pid", "proxy_start"};
+
+static bool is_container_id(const char *id)
+{
+	size_t length = strspn(id, "0123456789abcdef");
+
+	return id[length] == '\0' && length <= 64;
+}
+
+int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime *runtime, struct error *error)
+{
+	cleanup_json struct json json = {0};
+	uint64_t init_pid, proxy_pid;
+	const char *id;
+	int result = json_open(&json, BUNDLE_RUNTIME, data, length, error);
+
+	*runtime = (struct bundle_runtime){0};
+	if (result || (result = json_check_keys(&json, keys, sizeof(keys) / sizeof(keys[0]))) || (result = json_string(&json, "container_id", &id)) ||
+	    (result = json_number(&json, "init_pid", INT32_MAX, &init_pid)) ||
+	    (result = json_number(&json, "init_start", JSON_NUMBER_MAX, &runtime->init_start)) ||
+	    (result = json_number(&json, "proxy_pid", INT32_MAX, &proxy_pid)) ||
+	    (result = json_number(&json, "proxy_start", JSON_NUMBER_MAX, &runtime->proxy_start)))
+		return result;
+	if (!is_container_id(id))
+		return json_bad(&json, "container_id", id, "is no container id");
+	snprintf(runtime->container_id, sizeof(runtime->container_id), "%s", id);
+	runtime->init_pid = (pid_t)init_pid;
+	runtime->proxy_pid = (pid_t)proxy_pid;
+	return 0;
+}
+
+int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtime *runtime, struct error *error)
+{
+	cJSON *root = cJSON_CreateObject();
+	cleanup_free char *printed = NULL;
+	struct bundle_runtime back;
+	int result;
+
+	if (root && cJSON_AddStringToObject(root, "container_id", runtime->container_id) &&
+	    cJSON_AddNumberToObject(root, "init_pid", runtime->init_pid) && cJSON_AddNumberToObject(root, "init_start", (double)runtime->init_start) &&
+	    cJSON_AddNumberToObject(root, "proxy_pid", runtime->proxy_pid) &&
+	    cJSON_AddNumberToObject(root, "proxy_start", (double)runtime->proxy_start))
+		printed = cJSON_Print(root);
+	cJSON_Delete(root);
+	if (!printed)
+		return error_errno(error, ENOMEM, "%s", BUNDLE_RUNTIME);
+	result = bundle_runtime_parse(printed, strlen(printed), &back, error);
+	return result ? result : bundle_write(bundle, BUNDLE_RUNTIME, printed, strlen(printed), error);
+}
+
+int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runtime, struct error *error)
+{
+	cleanup_free char *data = NULL;
+	size_t length;
+	int result;
+
+	*runtime = (struct bundle_runtime){0};
+	result = bundle_read(bundle, BUNDLE_RUNTIME, RUNTIME_OCTETS_MAX, &data, &length, error);
+	return result ? result : bundle_runtime_parse(data, length, runtime, error);
+}
+
+int bundle_process_start(pid_t pid, uint64_t *start)
+{
+	cleanup_free char *data = NULL;
+	char name[64];
+	const char *field;
+	unsigned long long value;
+
+	if (pid <= 0)
+		return -ESRCH;
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	if (file_read(AT_FDCWD, name, STAT_OCTETS_MAX, &data, NULL))
+		return -ESRCH;
+	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
+	field = strrchr(data, ')');
+	for (unsigned number = 2; field && number < 22; number++)
+		field = strchr(field + 1, ' ');
+	if (!field || sscanf(field, "%llu", &value) != 1)
+		return -ESRCH;
+	*start = value;
+	return 0;
+}
+
+int bundle_process_open(pid_t pid, uint64_t start)
+{
+	cleanup_fd int fd = -1;
+	uint64_t found;
+
+	if (pid <= 0)
+		return -ESRCH;
+	/* The descriptor first: what is read then is of this process, or of a later one, whose start differs. */
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return errno == EINVAL ? -ESRCH : -errno;
+	if (bundle_process_start(pid, &found) || found != start)
+		return -ESRCH;
+	return take_fd(fd);
+}
+
+int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error)
+{
+	char line[STATE_OCTETS_MAX];
+	int length;
+
+	if (state == SHIELD_INACTIVE || state == SHIELD_ERROR)
+		return error_set(error, EINVAL, "%s: '%s' is no state that can be wanted", BUNDLE_STATE, shield_state_name(state));
+	length = snprintf(line, sizeof(line), "%s\n", shield_state_name(state));
+	return bundle_write(bundle, BUNDLE_STATE, line, (size_t)length, error);
+}
+
+int bundle_state_read(const struct bundle *bundle, enum shield_state *state, struct error *error)
+{
+	cleanup_free char *data = NULL;
+	struct error unread = {0};
+	enum shield_state found;
+	size_t length;
+	int result = bundle_read(bundle, BUNDLE_STATE, STATE_OCTETS_MAX, &data, &length, &unread);
+
+	if (result == -ENOENT) {
+		*state = SHIELD_UP;
+		return 0;
+	}
+	if (result)
+		return error_set(error, unread.code, "%s", unread.text);
+	if (length > 0 && data[length - 1] == '\n')
+		data[--length] = '\0';
+	if (strlen(data) != length || shield_state_parse(&found, data) || found == SHIELD_INACTIVE || found == SHIELD_ERROR)
+		return error_set(error, EINVAL, "%s: '%s' is no state; expected up, down, down_all or block", BUNDLE_STATE,
+				 text_escaped((char[128]){0}, 128, data));
+	*state = found;
+	return 0;
+}

@@ -1,0 +1,39 @@
+#!/bin/bash
+# After a container is removed nothing of its shield is left: no process, no socket, no mount, no network namespace.
+. "$(dirname "$0")/../support/lib.sh"
+profile my allowed.test
+pod run --rm $image true >/dev/null 2>&1	# podman's own pause process and mounts are there from here on
+census() {
+	echo "processes $(pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark' | wc -l)"
+	echo "sockets $(ss -Hxl 2>/dev/null | grep -c 'control\.sock')"
+	echo "mounts $(wc -l </proc/self/mounts)"
+	echo "files $(find /run/netns /run/user/*/netns 2>/dev/null | grep -vE '/(world|netns)$' | grep -v rootless | wc -l)"
+}
+before=$(census)
+check "a shielded container starts" shield run web --profiles my -- -d $image sleep 600
+check "its forwarder runs" test -n "$(proxies)"
+check_not "the census sees it" test "$before" = "$(census)"
+check "it is removed" pod rm -f -t 0 web
+clean() { [ "$(census)" = "$before" ]; }
+eventually 5 clean
+check_equal "nothing is left after podman rm" "$before" "$(census)"
+
+check "a container that ends by itself starts" shield run web --profiles my -- --rm $image true
+eventually 5 clean
+check_equal "nothing is left after its end" "$before" "$(census)"
+
+check "another one starts" shield run web --profiles my -- -d $image sleep 600
+kill -9 "$(pod inspect -f '{{.State.Pid}}' web)"
+check "the forwarder ends when init is killed" eventually 5 no_proxies
+pod rm -f -t 0 web >/dev/null 2>&1
+
+check "another one starts again" shield run web --profiles my -- -d $image sleep 600
+kill -9 $(proxies)
+check_not "without its forwarder the container has no names" fast_get web http://allowed.test/
+check_not "and reaches nothing else" fast_get web http://203.0.113.20/
+status_is_error() { shield status web | grep -qx error; }
+check "the status says so" eventually 5 status_is_error
+check "it is removed all the same" pod rm -f -t 0 web
+eventually 5 clean
+check_equal "nothing is left" "$before" "$(census)"
+finish

@@ -1,0 +1,36 @@
+# Debian packages that each purpose needs; sourced, never run. The names are the same on Debian 12 and 13.
+# shellcheck shell=bash disable=SC2034  # read by those who source it
+
+# To build terok-shield.
+packages_build="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libldns-dev libnftables-dev libmnl-dev libnftnl-dev libcjson-dev
+	libyaml-dev libidn2-dev libseccomp-dev libcap-ng-dev"
+
+# To run it: podman with everything that its rootless and rootful networks use.
+packages_run="podman crun slirp4netns passt uidmap netavark aardvark-dns nftables iptables"
+
+# What the bed adds: an image out of one binary, servers for its world, tools that look from outside.
+packages_bed="busybox-static iproute2 iputils-ping util-linux procps dnsmasq-base bind9-dnsutils"
+
+# What the tests add to that.
+packages_test="libcmocka-dev"
+
+# What only the machine that runs all tests needs: the second compiler, and the tool that makes the other distribution's userland.
+packages_driver="clang libclang-rt-dev debootstrap debian-archive-keyring git"
+
+packages_missing() {	# PACKAGE... : prints those that are not installed
+	local package
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+	done
+}
+
+packages_install() {	# PACKAGE... : installs what is missing, as root or through sudo; says so
+	local missing root=
+	missing=$(packages_missing "$@" | tr '\n' ' ')
+	[ -n "$missing" ] || return 0
+	[ "$(id -u)" = 0 ] || root=sudo
+	echo "installing with apt-get: $missing"
+	$root apt-get -q update || return 1
+	# shellcheck disable=SC2086  # a list of words
+	$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+}
