@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 
-#define FILE_CHUNK 4096
+#define FILE_CHUNK    4096
 #define FILE_ATTEMPTS 16 /* at a temporary name that nobody has */
 
 /* Reads to the end. expected: the size there probably is, so that a file is read into one piece of memory. */
@@ -121,7 +121,8 @@ static int file_open_temporary(int folder_fd, const char *base, char name[NAME_M
 	for (int attempt = 0; attempt < FILE_ATTEMPTS; attempt++) {
 		int fd;
 
-		snprintf(name, NAME_MAX + 1, ".%.200s.%04x%04x%04x%04x", base, hash_random16(), hash_random16(), hash_random16(), hash_random16());
+		snprintf(name, NAME_MAX + 1, ".%.200s.%04x%04x%04x%04x", base, hash_random16(), hash_random16(), hash_random16(),
+			hash_random16());
 		fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0)
 			return fd;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define TEXT_CAPACITY_FIRST 128
-#define TEXT_ESCAPED_MAX 4 /* octets that one octet may become */
+#define TEXT_ESCAPED_MAX    4 /* octets that one octet may become */
 
 /* Makes room for `more` octets and a NUL. */
 static bool text_reserve(struct text *text, size_t more)

@@ -23,11 +23,6 @@ static int remote_check(struct error *error)
 	return 0;
 }
 
-static enum command_exit exit_code(int rc)
-{
-	return rc == 0 ? COMMAND_DONE : rc == -EINVAL ? COMMAND_USAGE : COMMAND_FAILED;
-}
-
 /* Does not return when it succeeds. */
 static int become_podman(struct launch *launch, const struct command_options *options, struct error *error)
 {
@@ -66,7 +61,7 @@ enum command_exit cmd_run(const struct command_options *options, struct error *e
 	if (!rc)
 		rc = become_podman(&launch, options, error);
 	launch_free(&launch);
-	return exit_code(rc);
+	return rc ? COMMAND_FAILED : COMMAND_DONE;
 }
 
 /* Quoted for a POSIX shell, only where it must be. */
@@ -112,5 +107,5 @@ enum command_exit cmd_prepare(const struct command_options *options, struct erro
 		putchar(i + 1 < launch.flags.count ? ' ' : '\n');
 	}
 	launch_free(&launch);
-	return exit_code(rc);
+	return rc ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -3,6 +3,7 @@
  * `--profiles` takes several words. It would swallow the container in `run --profiles a NAME -- IMAGE`; so when operands are missing at
  * the end, the last words that it took are given back. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,4 +265,35 @@ void command_options_free(struct command_options *options)
 	for (size_t i = 0; i < options->profile_count; i++)
 		free(options->profiles[i]);
 	options->profile_count = 0;
+}
+
+void command_help(const struct command *command)
+{
+	printf("usage: terok-shield %s%s%s\n\n%c%s.\n", command->name, *command->usage ? " " : "", command->usage, command->summary[0] - 'a' + 'A',
+	       command->summary + 1);
+	if (command->details)
+		printf("%s\n", command->details);
+	printf("\noptions:\n");
+	for (size_t i = 0; i < OPTION_TABLE_COUNT; i++) {
+		const struct option *option = &options_table[i];
+		char spelling[48];
+		if (!(command->options & option->bit))
+			continue;
+		if (option->name)
+			snprintf(spelling, sizeof(spelling), "--%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+		else
+			snprintf(spelling, sizeof(spelling), "-%c %s", option->letter, option->value);
+		printf("  %-24s %s\n", spelling, option->help);
+	}
+	printf("  %-24s %s\n\nexample:\n  %s\n", "-h, --help", "this text", command->example);
+}
+
+void command_help_all(void)
+{
+	printf("usage: terok-shield [-h] [--version] [--state-dir DIR] COMMAND ...\n\n"
+	       "A default-deny outgoing firewall around one container.\n\ncommands:\n");
+	for (const struct command *command = command_table; command->name; command++)
+		printf("  %-18s %s\n", command->name, command->summary);
+	printf("\n`terok-shield help COMMAND` explains one. Exit codes: 0 done, 1 failed, 2 wrong usage.\n\n"
+	       "example:\n  terok-shield run web -- --rm -it alpine:latest sh\n");
 }

@@ -463,9 +463,6 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 int launch_prepare(struct launch *launch, const struct command_options *options, const struct podman_flags *podman, struct error *error)
 {
 	struct config config;
-	char shown[160];
-	if (!bundle_name_is_safe(options->container))
-		return error_set(error, EINVAL, "Unsafe container name: '%s'", text_escaped(shown, sizeof(shown), options->container));
 	int rc = prepare_with(launch, &config, options, podman, error);
 	config_free(&config);
 	return rc;

@@ -119,21 +119,13 @@ int paths_libexec(const char *program, char path[PATH_MAX], struct error *error)
 	int rc = own_folder(own, error);
 	if (rc)
 		return rc;
-	char *slash = strrchr(own, '/');
-	size_t parent = slash ? (size_t)(slash - own) : 0;
 	snprintf(rest, sizeof(rest), "/libexec/terok-shield/%s", program);
-	char prefix[PATH_MAX];
-	snprintf(prefix, sizeof(prefix), "%.*s", (int)parent, own);
-	rc = path_join(path, prefix, rest, error);
+	char *slash = strrchr(own, '/');
+	if (slash)
+		*slash = '\0';
+	rc = path_join(path, own, rest, error);
 	if (rc || access(path, X_OK) == 0)
 		return rc;
-	snprintf(rest, sizeof(rest), "/%s", program);
-	char beside[PATH_MAX];
-	rc = path_join(beside, own, rest, error);
-	if (rc)
-		return rc;
-	if (access(beside, X_OK) == 0)
-		return path_join(path, beside, "", error);
 	return error_set(error, ENOENT, "the installation is not complete: there is no %s; install terok-shield again", path);
 }
 

@@ -9,6 +9,7 @@
 #include "fw/ruleset.h"
 
 #define MESSAGE_MAX 400 /* octets of libnftables' message */
+#define APPLYING "cannot apply the ruleset"
 #define LIST "list table inet " RULESET_TABLE
 
 /* libnftables says why only in words. */
@@ -20,6 +21,7 @@ static int failure_code(const char *message)
 	} known[] = {
 		{"Operation not permitted", EPERM},
 		{"No such file or directory", ENOENT},
+		{"File exists", EEXIST},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
@@ -63,9 +65,31 @@ static int run(const char *commands, unsigned flags, const char *doing, char **o
 	return result;
 }
 
+/* Deleting anything makes the kernel wait for a grace period or two when the socket is closed, 8 ms and more, even where the table was only just
+ * made to be deleted. So a ruleset that begins with RULESET_RESET is first tried as one for a namespace without the table. */
+static int apply_to_new_namespace(const char *commands, struct error *error)
+{
+	cleanup_text struct text text = {0};
+
+	text_add(&text, "create table inet " RULESET_TABLE "\n");
+	text_add(&text, commands + strlen(RULESET_RESET));
+	if (text_failed(&text))
+		return error_errno(error, ENOMEM, APPLYING);
+	return run(text.data, 0, APPLYING, NULL, error);
+}
+
 int nft_apply(const char *commands, struct error *error)
 {
-	return run(commands, 0, "cannot apply the ruleset", NULL, error);
+	struct error first = {0};
+	int result = -EEXIST;
+
+	if (!strncmp(commands, RULESET_RESET, strlen(RULESET_RESET)))
+		result = apply_to_new_namespace(commands, &first);
+	if (result == -EEXIST)
+		return run(commands, 0, APPLYING, NULL, error);
+	if (result && error)
+		*error = first;
+	return result;
 }
 
 int nft_list_json(char **json, struct error *error)

@@ -340,9 +340,7 @@ static void add_sets(const struct ruleset *ruleset, struct text *text)
 
 void ruleset_render(const struct ruleset *ruleset, struct text *text)
 {
-	text_add(text, "add table inet " RULESET_TABLE "\n"
-		       "delete table inet " RULESET_TABLE "\n"
-		       "table inet " RULESET_TABLE " {\n");
+	text_add(text, RULESET_RESET "table inet " RULESET_TABLE " {\n");
 	add_sets(ruleset, text);
 	add_chains(ruleset, text);
 	text_add(text, "}\n");

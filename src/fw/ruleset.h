@@ -15,6 +15,8 @@
 #define RULESET_MARK 0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
 #define RULESET_LOG_GROUP 100
 #define RULESET_DNS_PORT 53
+/* What ruleset_render() begins with: afterwards there is no table, whether there was one or not. */
+#define RULESET_RESET "add table inet " RULESET_TABLE "\ndelete table inet " RULESET_TABLE "\n"
 
 struct ruleset {
 	enum shield_state state; /* up, down, down_all or block */

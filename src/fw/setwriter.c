@@ -460,6 +460,11 @@ bool setwriter_renews(const struct setwriter *writer)
 	return writer->renews;
 }
 
+void setwriter_fake_old_kernel(struct setwriter *writer)
+{
+	writer->renews = false;
+}
+
 /* ---- watching ---- */
 
 int setwriter_watch_open(struct error *error)

@@ -49,7 +49,8 @@ int setwriter_commit(struct setwriter *writer);
 /* Forgets what was collected. */
 void setwriter_reset(struct setwriter *writer);
 
-/* Reads an element of the kernel's set back. found: set. expires_ms: remaining lifetime (may be NULL). */
+/* Reads an element of the kernel's set back. found: set. expires_ms: remaining lifetime (may be NULL). Reading, like setwriter_each(), is
+ * -EBUSY while something is collected: commit first. */
 int setwriter_get(struct setwriter *writer, const struct setwriter_key *key, bool *found, uint64_t *expires_ms);
 
 /* One element of a listing. */
@@ -60,7 +61,8 @@ struct setwriter_element {
 	char comment[SETWRITER_COMMENT_MAX + 1]; /* "" without; octets that are not printable ASCII are replaced by '?' */
 };
 
-/* Calls visit for each element of the four learned sets; stops when it returns non-zero, and returns that. -ENOENT when there is no such table. */
+/* Calls visit for each element of the four learned sets; stops when it returns non-zero, and returns that. -ENOENT when there is no such table.
+ * visit must not use the writer. What is added or removed while this runs may be missing or come twice. */
 int setwriter_each(struct setwriter *writer, int (*visit)(void *context, const struct setwriter_element *element), void *context);
 
 /* A socket that tells when somebody else changes the table (NFNLGRP_NFTABLES): to be opened in the namespace too. Non-blocking; caller closes. */

@@ -1,4 +1,4 @@
-/* What the kernel answers the set writer, taken apart. Internal to fw; a header of its own so that a fuzzer can reach it. */
+/* What the kernel answers the set writer, taken apart. Internal to fw; a header of its own so that tests and a fuzzer can reach it. */
 #ifndef FW_SETWRITER_PARSE_H
 #define FW_SETWRITER_PARSE_H
 
@@ -34,5 +34,8 @@ void setwriter_parse_listing(struct setwriter_listing *listing, struct netlink_s
 
 /* True when the datagram tells of a change to a table, set or elements of `table` by another socket than port_id. */
 bool setwriter_parse_foreign(struct netlink_span datagram, uint32_t port_id, const char *table);
+
+/* Tests: from now on as on a kernel where adding does not renew. */
+void setwriter_fake_old_kernel(struct setwriter *writer);
 
 #endif

@@ -16,8 +16,8 @@
 #include "base/cleanup.h"
 #include "fw/verify.h"
 
-#define SHOWN_MAX 160 /* octets of JSON or of a line in a message */
-#define LINE_TEXT_MAX (4 * SHOWN_MAX + 4)
+#define JSON_SHOWN_MAX 160 /* octets of JSON in a line */
+#define LINE_SHOWN_MAX 400 /* octets of a line in a message */
 
 /* ---- JSON ---- */
 
@@ -90,7 +90,7 @@ static void add_unknown(struct text *text, const cJSON *json)
 
 	text_add(text, "unknown ");
 	if (printed)
-		text_add_escaped(text, printed, strlen(printed), SHOWN_MAX);
+		text_add_escaped(text, printed, strlen(printed), JSON_SHOWN_MAX);
 	cJSON_free(printed);
 }
 
@@ -644,24 +644,26 @@ static int split_lines(struct text *text, struct lines *lines)
 	return 0;
 }
 
-/* A line for a message: what is unknown in it is escaped already, and its rest are words. */
-static const char *shown(char buffer[LINE_TEXT_MAX], const struct line *line)
-{
-	snprintf(buffer, LINE_TEXT_MAX, "%.*s%s", SHOWN_MAX * 2, line->text, strlen(line->text) > SHOWN_MAX * 2 ? "..." : "");
-	return buffer;
-}
-
+/* Lines can be shown as they are: what is unknown in them is escaped already, and the rest are words. */
 static int report(const struct line *expected, const struct line *found, struct error *error)
 {
-	char expected_text[LINE_TEXT_MAX], found_text[LINE_TEXT_MAX];
 	int order = !expected ? 1 : !found ? -1 : compare_keys(expected, found);
 
 	if (order < 0)
-		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it lacks '%s'", shown(expected_text, expected));
+		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it lacks '%.*s'", LINE_SHOWN_MAX, expected->text);
 	if (order > 0)
-		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it has '%s'", shown(found_text, found));
-	return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: expected '%s', found '%s'", shown(expected_text, expected),
-			 shown(found_text, found));
+		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it has '%.*s'", LINE_SHOWN_MAX, found->text);
+	return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: expected '%.*s', found '%.*s'", LINE_SHOWN_MAX, expected->text,
+			 LINE_SHOWN_MAX, found->text);
+}
+
+/* What is not understood says more than what is missing because of it. */
+static const struct line *find_unknown(const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		if (!strncmp(lines->lines[i].text, "unknown ", strlen("unknown ")) || strstr(lines->lines[i].text, " unknown "))
+			return &lines->lines[i];
+	return NULL;
 }
 
 static int compare(const struct ruleset *ruleset, const struct lines *found, struct error *error)
@@ -679,8 +681,12 @@ static int compare(const struct ruleset *ruleset, const struct lines *found, str
 	for (i = 0; i < expected.count && i < found->count; i++)
 		if (strcmp(expected.lines[i].text, found->lines[i].text))
 			break;
-	if (i < expected.count || i < found->count)
-		result = report(i < expected.count ? &expected.lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
+	if (i < expected.count || i < found->count) {
+		const struct line *unknown = find_unknown(found);
+
+		result = unknown ? report(NULL, unknown, error)
+				 : report(i < expected.count ? &expected.lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
+	}
 	free(expected.lines);
 	return result;
 }

@@ -211,7 +211,7 @@ static int ruleset_apply(void *context, struct error *error)
 	int rc = nft_apply(creation->commands.data, error);
 
 	if (rc)
-		return error_prefix(error, "cannot apply the ruleset");
+		return rc;
 	rc = nft_list_json(&json, error);
 	if (!rc)
 		rc = verify_ruleset(&creation->ruleset, json, error);

@@ -208,9 +208,9 @@ static const struct addr_range addr_ranges_v6[] = {
 	{{0xfe, 0xc0}, 10, ADDR_PRIVATE},
 	{{0xff}, 8, ADDR_MULTICAST},
 	{{0x00, 0x64, 0xff, 0x9b}, 96, ADDR_GLOBAL}, /* NAT64: decided by the address in it */
-	{{0x20, 0x01, 0, 0}, 32, ADDR_GLOBAL},	     /* Teredo: likewise */
-	{{0x20, 0x01, 0}, 23, ADDR_RESERVED},	     /* protocol assignments: benchmarks, ORCHID, ... */
-	{{0x20}, 3, ADDR_GLOBAL},		     /* 2000::/3, all that was ever given to hosts */
+	{{0x20, 0x01, 0, 0}, 32, ADDR_GLOBAL},       /* Teredo: likewise */
+	{{0x20, 0x01, 0}, 23, ADDR_RESERVED},        /* protocol assignments: benchmarks, ORCHID, ... */
+	{{0x20}, 3, ADDR_GLOBAL},                    /* 2000::/3, all that was ever given to hosts */
 	{{0}, 0, ADDR_RESERVED},
 };
 
@@ -231,16 +231,16 @@ static enum addr_scope addr_scope_v4(const uint8_t *octets)
 static const struct {
 	uint8_t octets[16];
 	uint8_t prefix_length;
-	uint8_t at;	  /* first octet of the v4 address */
+	uint8_t at;       /* first octet of the v4 address */
 	uint8_t inverted; /* xor of its octets */
 } addr_carriers[] = {
-	{{[10] = 0xff, 0xff}, 96, 12, 0},	       /* mapped */
-	{{[8] = 0xff, 0xff}, 96, 12, 0},	       /* translated, RFC 2765 */
-	{{0}, 96, 12, 0},			       /* compatible */
-	{{0x00, 0x64, 0xff, 0x9b}, 96, 12, 0},	       /* NAT64, RFC 6052 */
-	{{0x00, 0x64, 0xff, 0x9b, 0, 1}, 48, 12, 0},   /* NAT64 for local use, RFC 8215 */
-	{{0x20, 0x02}, 16, 2, 0},		       /* 6to4, RFC 3056 */
-	{{0x20, 0x01, 0, 0}, 32, 12, 0xff},	       /* Teredo, RFC 4380 */
+	{{[10] = 0xff, 0xff}, 96, 12, 0},            /* mapped */
+	{{[8] = 0xff, 0xff}, 96, 12, 0},             /* translated, RFC 2765 */
+	{{0}, 96, 12, 0},                            /* compatible */
+	{{0x00, 0x64, 0xff, 0x9b}, 96, 12, 0},       /* NAT64, RFC 6052 */
+	{{0x00, 0x64, 0xff, 0x9b, 0, 1}, 48, 12, 0}, /* NAT64 for local use, RFC 8215 */
+	{{0x20, 0x02}, 16, 2, 0},                    /* 6to4, RFC 3056 */
+	{{0x20, 0x01, 0, 0}, 32, 12, 0xff},          /* Teredo, RFC 4380 */
 };
 
 static enum addr_scope addr_carried_scope(const uint8_t *octets, unsigned at, uint8_t inverted)
@@ -284,9 +284,14 @@ enum addr_scope addr_scope(const struct addr *addr)
 const char *addr_scope_name(enum addr_scope scope)
 {
 	static const char *const names[] = {
-		[ADDR_GLOBAL] = "global",	  [ADDR_UNSPECIFIED] = "unspecified", [ADDR_LOOPBACK] = "loopback",
-		[ADDR_PRIVATE] = "private",	  [ADDR_LINK_LOCAL] = "link-local",   [ADDR_SHARED] = "shared",
-		[ADDR_MULTICAST] = "multicast", [ADDR_RESERVED] = "reserved",
+		[ADDR_GLOBAL] = "global",
+		[ADDR_UNSPECIFIED] = "unspecified",
+		[ADDR_LOOPBACK] = "loopback",
+		[ADDR_PRIVATE] = "private",
+		[ADDR_LINK_LOCAL] = "link-local",
+		[ADDR_SHARED] = "shared",
+		[ADDR_MULTICAST] = "multicast",
+		[ADDR_RESERVED] = "reserved",
 	};
 
 	return names[scope];

@@ -11,7 +11,8 @@ static uint8_t name_lower(uint8_t octet)
 
 static bool name_octet_is_plain(uint8_t octet)
 {
-	return (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z') || (octet >= '0' && octet <= '9') || octet == '-' || octet == '_';
+	return (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z') || (octet >= '0' && octet <= '9') || octet == '-' ||
+	       octet == '_';
 }
 
 static bool name_is_digit(char character)
@@ -43,7 +44,8 @@ static int name_read_octet(uint8_t *octet, const char *text, size_t length)
 	return 4;
 }
 
-/* Reads a label up to its dot or the end of the text into out: a length octet and the label. Returns how many characters it took, or -EINVAL. */
+/* Reads a label up to its dot or the end of the text into out, as a length octet and the label.
+ * Returns how many characters it took, or -EINVAL. */
 static int name_read_label(uint8_t out[1 + NAME_LABEL_MAX], const char *text, size_t length)
 {
 	size_t at = 0;

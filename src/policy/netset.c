@@ -119,7 +119,7 @@ static size_t netset_keep(struct netset *set, size_t first, size_t end, const st
 
 void netset_normalize(struct netset *set)
 {
-	size_t kept = 0;		  /* end of what stays, never behind the entry looked at */
+	size_t kept = 0;                   /* end of what stays, never behind the entry looked at */
 	size_t any_first = 0, any_end = 0; /* the family's entries for any port, which sort first */
 
 	if (set->count > 1)

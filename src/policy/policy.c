@@ -1,10 +1,11 @@
 /* The policy: for any name, who decides and what. policy.h has the theory of which rule wins; here is how it is found.
  *
- * Theory of operation. policy_add() only collects: a record for each rule, its name in one arena. policy_seal() makes a node of each distinct name, with up
- * to six decisions (two layers, three kinds); a decision is what all rules of one name, layer and kind come to. Nodes are found through an
- * open-addressing table, at most half full, by a hash of the name that grows from the right: the hash of "a.b.c" is made of the hash of "b.c" and the label "a".
- * So a lookup goes from the top-level domain downwards, with one step of the hash and one probe a label, and whatever it finds deeper
- * overrides what it found before in the same layer. It goes no deeper than the deepest name of the policy.
+ * Theory of operation. policy_add() only collects: a record for each rule, its name in one arena. policy_seal() makes a node of each
+ * distinct name, with up to six decisions (two layers, three kinds); a decision is what all rules of one name, layer and kind come to.
+ * Nodes are found through an open-addressing table, at most half full, by a hash of the name that grows from the right: the hash of
+ * "a.b.c" is made of the hash of "b.c" and the label "a". So a lookup goes from the top-level domain downwards, with one step of the
+ * hash and one probe a label, and whatever it finds deeper overrides what it found before in the same layer. It goes no deeper than
+ * the deepest name of the policy.
  *
  * The names in the table are trusted, the looked-up ones are not. The hash is keyed anew for each policy, so nobody can choose names
  * that probe long; and a hit counts only after all octets of the name compared equal.
@@ -19,10 +20,10 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 
-#define POLICY_LAYERS 2
+#define POLICY_LAYERS     2
 #define POLICY_NAME_KINDS 3 /* tree, below, exact: in the order of rising precedence at one depth */
 #define POLICY_LABELS_MAX 127
-#define POLICY_COUNT_MAX (UINT32_MAX / 4) /* of rules, so that table sizes fit in 32 bits */
+#define POLICY_COUNT_MAX  (UINT32_MAX / 4) /* of rules, so that table sizes fit in 32 bits */
 
 static_assert(RULE_TREE == 0 && RULE_BELOW == 1 && RULE_EXACT == 2, "kinds are indices and ranks");
 static_assert(POLICY_PROFILE == 0 && POLICY_LIVE == 1, "layers are indices");
@@ -248,7 +249,8 @@ int policy_add(struct policy *policy, const struct rule *rule, enum policy_layer
 	result = policy_intern_source(policy, source ? source : "", &index);
 	if (result)
 		return result;
-	return rule->kind == RULE_NET ? policy_add_net(policy, rule, layer, index, line) : policy_add_name(policy, rule, layer, index, line);
+	return rule->kind == RULE_NET ? policy_add_net(policy, rule, layer, index, line)
+				      : policy_add_name(policy, rule, layer, index, line);
 }
 
 /* ---- sealing ---- */
@@ -474,6 +476,23 @@ static void policy_fill(const struct policy *policy, const struct policy_best *b
 	match->line = rule->line;
 }
 
+/* The other layer allows the name too: what it lets through counts as well. */
+static void policy_unite(const struct policy *policy, const struct policy_best *best, struct policy_match *match)
+{
+	const struct policy_decision *decision = &policy->decisions[best->decision];
+
+	if (match->verdict != POLICY_ALLOWED || !best->decision || decision->exclude || match->any_port)
+		return;
+	if (decision->any_port) {
+		match->any_port = true;
+		match->port_count = 0;
+		match->ports = NULL;
+		return;
+	}
+	match->more_port_count = (uint16_t)decision->port_count;
+	match->more_ports = policy->ports + decision->port_first;
+}
+
 void policy_lookup(const struct policy *policy, const uint8_t *wire, size_t length, struct policy_match *match)
 {
 	struct policy_best best[POLICY_LAYERS] = {0};
@@ -496,8 +515,10 @@ void policy_lookup(const struct policy *policy, const uint8_t *wire, size_t leng
 			policy_note(&policy->nodes[slot->node], step == count, best);
 	}
 	layer = policy_choose(policy, best);
-	if (best[layer].decision)
-		policy_fill(policy, &best[layer], layer, match);
+	if (!best[layer].decision)
+		return;
+	policy_fill(policy, &best[layer], layer, match);
+	policy_unite(policy, &best[layer == POLICY_LIVE ? POLICY_PROFILE : POLICY_LIVE], match);
 }
 
 const struct netset *policy_allowed_nets(const struct policy *policy)
@@ -522,7 +543,7 @@ void policy_lookup_addr(const struct policy *policy, const struct addr *addr, st
 		if (!addr_net_contains(&rule->net, addr))
 			continue;
 		if (!best || rule->exclude > best->exclude ||
-		    (rule->exclude == best->exclude && rule->net.prefix_length > best->net.prefix_length))
+			(rule->exclude == best->exclude && rule->net.prefix_length > best->net.prefix_length))
 			best = rule;
 	}
 	if (!best)
@@ -540,7 +561,7 @@ void policy_lookup_addr(const struct policy *policy, const struct addr *addr, st
 /* ---- listing ---- */
 
 int policy_each_name(const struct policy *policy,
-		     int (*visit)(void *context, const struct rule *rule, enum policy_layer layer, const char *source, uint32_t line), void *context)
+	int (*visit)(void *context, const struct rule *rule, enum policy_layer layer, const char *source, uint32_t line), void *context)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct policy_rule *record = &policy->rules[i];

@@ -4,7 +4,7 @@
  * Within a layer the most specific rule wins: the deepest name, and at one depth an exact rule over `*.name` over a tree rule; among equals an exclusion
  * wins, and rules that allow unite their ports. Between layers: a live deny wins unless a live allow is more specific; a live allow wins over a profile
  * rule that is not more specific than it. So `deny x` revokes everything below x whatever the profile lists there, and `allow x` does not
- * bring back what a profile took out below x, until that is named itself.
+ * bring back what a profile took out below x, until that is named itself. When both layers allow a name their ports are united: `allow x:22` never narrows.
  *
  * A policy is built, then only read. To change one, build another and swap.
  */
@@ -36,6 +36,8 @@ struct policy_match {
 	bool any_port;			 /* when allowed: no limit on ports */
 	uint16_t port_count;
 	const struct policy_port *ports; /* when allowed and not any_port; belongs to the policy */
+	uint16_t more_port_count;	 /* of the other layer's rule, when that allows the name too */
+	const struct policy_port *more_ports;
 	enum policy_layer layer;	 /* of the deciding rule, as the rest below; not set for POLICY_UNLISTED */
 	enum rule_kind kind;
 	uint8_t depth;			 /* labels of the deciding rule's name: the last so many of the looked-up name */
@@ -63,6 +65,16 @@ int policy_seal(struct policy *policy);
 
 /* What holds for a name. wire: canonical (lower-case) uncompressed wire form, length octets, valid (from name.h or the message parser). No allocation. */
 void policy_lookup(const struct policy *policy, const uint8_t *wire, size_t length, struct policy_match *match);
+
+/* How many ports a match names, and the i-th of them; one may occur twice. */
+static inline unsigned policy_match_port_count(const struct policy_match *match)
+{
+	return match->port_count + match->more_port_count;
+}
+static inline struct policy_port policy_match_port(const struct policy_match *match, unsigned i)
+{
+	return i < match->port_count ? match->ports[i] : match->more_ports[i - match->port_count];
+}
 
 /* The networks; sealed and normalized; borrowed. */
 const struct netset *policy_allowed_nets(const struct policy *policy);

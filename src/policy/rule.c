@@ -33,8 +33,8 @@ static bool rule_is_blank(char character)
 
 static bool rule_is_name_octet(char character)
 {
-	return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') || rule_is_digit(character) || character == '-' ||
-	       character == '_' || character == '.';
+	return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') || rule_is_digit(character) ||
+	       character == '-' || character == '_' || character == '.';
 }
 
 /* Takes a prefix off the front. */
@@ -98,10 +98,10 @@ static const char *rule_parse_net(struct rule *rule, struct rule_word word)
 {
 	rule->kind = RULE_NET;
 	if (addr_net_parse(&rule->net, word.text, word.length))
-		return "not an address or network; write 192.0.2.1, 192.0.2.0/24, 2001:db8::1, 2001:db8::/32 or, with a port, [2001:db8::1]:443 "
+		return "not an address or network; write 192.0.2.1, 192.0.2.0/24, 2001:db8::/32 or, with a port, [2001:db8::1]:443 "
 		       "(the bits behind the prefix must be zero)";
 	if (rule->net.prefix_length == 0)
-		return "a network of prefix length 0 is everything there is; name the networks that are needed (or use `terok-shield down`)";
+		return "a network of prefix length 0 is everything; name the networks that are needed, or use `terok-shield down`";
 	return NULL;
 }
 
@@ -113,7 +113,8 @@ static const char *rule_parse_bracketed(struct rule *rule, struct rule_word word
 	if (!rule_split(&word, ']', &behind) || word.length == 0 || !memchr(word.text, ':', word.length))
 		return "brackets hold an IPv6 address or network: [2001:db8::1]:443";
 	if (behind.length > 0) {
-		const char *reason = rule_take(&behind, ":") ? rule_parse_port(rule, behind) : "behind the bracket only a port may stand: [2001:db8::1]:443";
+		const char *reason = rule_take(&behind, ":") ? rule_parse_port(rule, behind)
+							     : "behind the bracket only a port may stand: [2001:db8::1]:443";
 
 		if (reason)
 			return reason;
@@ -143,7 +144,7 @@ static const char *rule_parse_name(struct rule *rule, struct rule_word word)
 		if (word.text[i] == '*')
 			return "'*' may only be the first label: *.example.com";
 		if (!rule_is_name_octet(word.text[i]))
-			return "not a name; names have letters, digits, '-', '_' and dots, a port stands behind a ':' and a comment behind a blank and '#'";
+			return "not a name; names have letters, digits, '-', '_' and dots; a comment stands behind a blank and '#'";
 	}
 	if (name_from_text(&rule->name, word.text, word.length))
 		return "not a name; a label has 1 to 63 characters, a name at most 253";

@@ -172,7 +172,7 @@ static void request_stats(struct caller *caller, char *argument)
 	(void)argument;
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		evbuffer_add_printf(output, "%s %llu\n", counter_name(i), (unsigned long long)caller->proxy->counters[i]);
-	evbuffer_add_printf(output, "leases %zu\npending %zu\nnames %zu\n", leases_count(caller->proxy->leases), pendings_count(caller->proxy->pendings),
+	evbuffer_add_printf(output, "landlock %d\nleases %zu\npending %zu\nnames %zu\n", caller->proxy->landlocked, leases_count(caller->proxy->leases), pendings_count(caller->proxy->pendings),
 			    policy_name_count(caller->proxy->policy));
 	caller_end(caller, NULL);
 }

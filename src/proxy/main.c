@@ -208,7 +208,7 @@ static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets
 static int proxy_start(struct proxy *proxy, const struct arguments *arguments, struct error *error)
 {
 	struct inside inside = {.proxy = proxy};
-	int result = isolate_early(error) ?: bundle_load(proxy, arguments->bundle, error), control_fd;
+	int result = isolate_limits(error) ?: bundle_load(proxy, arguments->bundle, error), control_fd;
 
 	if (result)
 		return result;
@@ -229,7 +229,7 @@ static int proxy_start(struct proxy *proxy, const struct arguments *arguments, s
 	result = leases_adopt(proxy->leases);
 	if (result && result != -ENOENT) /* at a container's start the table is only being made */
 		return error_errno(error, -result, "reading the kernel's learned sets");
-	return isolate_capabilities(error);
+	return isolate_capabilities(error) ?: isolate_files(proxy->bundle.path, &proxy->landlocked, error) ?: isolate_syscalls(error);
 }
 
 static void proxy_stop(struct proxy *proxy)

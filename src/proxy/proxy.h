@@ -102,6 +102,7 @@ struct proxy {
 	struct pendings *pendings;
 	struct control *control;
 	uint64_t counters[COUNTER_COUNT];
+	bool landlocked; /* the kernel has Landlock, and it is in force */
 	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
 };
 

@@ -56,8 +56,8 @@ bool query_name_may_keep(void *context, const struct name *name, const struct se
 		return false;
 	if (match.any_port || !key->port)
 		return match.any_port == !key->port;
-	for (unsigned i = 0; i < match.port_count; i++)
-		if (match.ports[i].port == key->port && match.ports[i].protocol == key->protocol)
+	for (unsigned i = 0; i < policy_match_port_count(&match); i++)
+		if (policy_match_port(&match, i).port == key->port && policy_match_port(&match, i).protocol == key->protocol)
 			return true;
 	return false;
 }
@@ -106,15 +106,15 @@ static int addresses_ensure(struct proxy *proxy, const struct policy_match *matc
 			    unsigned owner, bool *staged)
 {
 	for (size_t i = 0; i < count; i++) {
-		unsigned ports = match->any_port ? 1 : match->port_count;
+		unsigned ports = match->any_port ? 1 : policy_match_port_count(match);
 
 		for (unsigned j = 0; j < ports; j++) {
 			struct setwriter_key key = {.addr = addresses[i]};
 			int result;
 
 			if (!match->any_port) {
-				key.port = match->ports[j].port;
-				key.protocol = match->ports[j].protocol;
+				key.port = policy_match_port(match, j).port;
+				key.protocol = policy_match_port(match, j).protocol;
 			}
 			result = lease_ensure(proxy->leases, &key, name, lease_s, owner, staged);
 			if (result)

@@ -22,7 +22,6 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/text.h"
 
 #define LINKS_MAX 16
@@ -100,11 +99,11 @@ static uid_t overflow_uid(void)
 	unsigned long inside, outside, count, uid;
 
 	/* A map that cannot be read is taken for the host's: then nobody else is trusted. */
-	if (file_read(AT_FDCWD, "/proc/self/uid_map", 65536, &map, NULL) || sscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3)
+	if (bundle_proc_read("/proc/self/uid_map", &map) || sscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3)
 		return (uid_t)-1;
 	if (inside == 0 && outside == 0 && count == UINT32_MAX)
 		return (uid_t)-1;
-	if (file_read(AT_FDCWD, "/proc/sys/kernel/overflowuid", 64, &number, NULL) || sscanf(number, "%lu", &uid) != 1)
+	if (bundle_proc_read("/proc/sys/kernel/overflowuid", &number) || sscanf(number, "%lu", &uid) != 1)
 		return (uid_t)-1;
 	return (uid_t)uid;
 }
@@ -121,7 +120,8 @@ static bool others_can_write(const struct stat *status)
 
 static int refuse(const struct walk *walk, const char *component, const char *why)
 {
-	return error_set(walk->error, EPERM, "state folder '%s': %s/%s %s", SHOWN(walk->path), SHOWN(walk->resolved), SHOWN(component), why);
+	return error_set(walk->error, EPERM, "state folder '%s': %s%s%s %s", SHOWN(walk->path), SHOWN(walk->resolved),
+			 component[0] == '/' ? "" : "/", SHOWN(component), why);
 }
 
 static int resolved_add(struct walk *walk, const char *component)

@@ -1,19 +1,17 @@
 /* What runs in a container's name, and the state that is wanted of it: runtime.json and `state`. */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
+#include "state/bundle_file.h"
 #include "state/bundle_parse.h"
 #include "state/json.h"
 
 #define RUNTIME_OCTETS_MAX 4096
 #define STATE_OCTETS_MAX 64
-#define STAT_OCTETS_MAX 4096
 
 static const char *const keys[] = {"container_id", "init_pid", "init_start", "proxy_pid", "proxy_start"};
 
@@ -86,7 +84,7 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	if (file_read(AT_FDCWD, name, STAT_OCTETS_MAX, &data, NULL))
+	if (bundle_proc_read(name, &data))
 		return -ESRCH;
 	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
 	field = strrchr(data, ')');

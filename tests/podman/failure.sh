@@ -19,9 +19,10 @@ mount -t tmpfs -o mode=755 tmpfs /opt/terok-shield
 mend() { find /opt/terok-shield -mindepth 1 -delete; cp -a /srv/bed/intact/. /opt/terok-shield; : > /srv/bed/wrap/break; }
 libexec=/opt/terok-shield/libexec/terok-shield
 
-attempt() {	# runs a container whose command leaves a proof that it ran
+attempt() {	# runs a container whose command leaves a proof that it ran; ends when whoever had its stderr has closed it, so that nothing said is missed
 	rm -f /srv/bed/proof/ran
-	as "$user" env "PATH=/srv/bed/wrap:$BED_PATH" timeout 60 terok-shield run web --profiles my -- --rm -v /srv/bed/proof:/proof $image touch /proof/ran
+	as "$user" env "PATH=/srv/bed/wrap:$BED_PATH" timeout 60 terok-shield run web --profiles my -- --rm -v /srv/bed/proof:/proof $image touch /proof/ran 2>&1 | cat
+	return "${PIPESTATUS[0]}"
 }
 fails() {	# SENTENCE REGEX
 	check_failure "$1: run fails and says why" "$2" attempt
@@ -49,6 +50,21 @@ fails "a bundle that others may write to" 'writ|mode'
 echo "mv $bundle $bundle.real; ln -s $bundle.real $bundle" > /srv/bed/wrap/break
 fails "a bundle behind a link" 'link'
 rm -rf "$bundle" "$bundle.real"
+
+# nft failing, nft that does nothing, nft whose rules let everything through: the last two only the verification can find.
+check "the spoiling library compiles" gcc -shared -fPIC -O1 -o /srv/bed/spoil.so /mnt/checkout/tests/support/spoil.c -ldl
+chmod 755 /srv/bed/spoil.so
+for spoil in fail ignore open; do
+	echo $spoil > /etc/spoil
+	echo /srv/bed/spoil.so > /etc/ld.so.preload
+	attempt >"$last.spoil" 2>&1; status=$?
+	rm -f /etc/ld.so.preload
+	check_not "nft spoiled ($spoil): run fails" test $status = 0
+	check_output "nft spoiled ($spoil): run says why" '.*(ruleset|rules|nft)' cat "$last.spoil"
+	check_not "nft spoiled ($spoil): the container's command never ran" test -e /srv/bed/proof/ran
+	check "nft spoiled ($spoil): no forwarder is left" eventually 5 no_proxies
+	pod rm -f -t 0 web >/dev/null 2>&1
+done
 
 rm -f $libexec/terok-shield-proxy
 fails "the forwarder's program is missing" 'terok-shield-proxy|forwarder'
@@ -81,6 +97,7 @@ check "what prepare prints starts a container" by_hand
 check "and its command runs" test -e /srv/bed/proof/ran
 flags_before=("${flags[@]}")
 chown -R tb2 "$containers/hand"
+chmod -R a+rX "$containers/hand"	# so that it is the owner, not the mode, that is in the way
 refused_by_hand "a bundle of another owner"
 rm -rf "$containers/hand"
 prepared hand

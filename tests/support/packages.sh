@@ -24,13 +24,18 @@ packages_missing() {	# PACKAGE... : prints those that are not installed
 	done
 }
 
-packages_install() {	# PACKAGE... : installs what is missing, as root or through sudo; says so
-	local missing root=
+packages_install() {	# PACKAGE... : installs what is missing, as root or through sudo; says so, and shows apt's own words only when it fails
+	local missing root='' log
 	missing=$(packages_missing "$@" | tr '\n' ' ')
 	[ -n "$missing" ] || return 0
 	[ "$(id -u)" = 0 ] || root=sudo
 	echo "installing with apt-get: $missing"
-	$root apt-get -q update || return 1
+	log=$(mktemp)
 	# shellcheck disable=SC2086  # a list of words
-	$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing
+	if ! { $root apt-get -q update && $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing; } >"$log" 2>&1; then
+		tail -20 "$log" >&2
+		echo "apt-get could not install what is missing (all of it in $log)" >&2
+		return 1
+	fi
+	rm -f "$log"
 }

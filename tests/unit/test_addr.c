@@ -32,8 +32,11 @@ static struct addr_net net_of(const char *text)
 static void addresses_are_parsed_and_written_in_their_shortest_form(void **state)
 {
 	static const char *const cases[][2] = {
-		{"192.0.2.1", "192.0.2.1"},	{"2001:DB8:0:0:0:0:0:1", "2001:db8::1"}, {"::", "::"},
-		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"}, {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"2001:DB8:0:0:0:0:0:1", "2001:db8::1"},
+		{"::", "::"},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+		{"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
 	};
 
 	(void)state;
@@ -48,8 +51,23 @@ static void addresses_are_parsed_and_written_in_their_shortest_form(void **state
 static void other_spellings_of_addresses_are_refused(void **state)
 {
 	static const char *const cases[] = {
-		"", "10.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "0x7f.0.0.1", "1.2.3.4 ", " 1.2.3.4", "fe80::1%eth0", ":::", "1::2::3", "[::1]", "::1/128",
-		"12345::", "::ffff:1.2.3.400", "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
+		"",
+		"10.1",
+		"1.2.3",
+		"1.2.3.4.5",
+		"01.2.3.4",
+		"1.2.3.256",
+		"0x7f.0.0.1",
+		"1.2.3.4 ",
+		" 1.2.3.4",
+		"fe80::1%eth0",
+		":::",
+		"1::2::3",
+		"[::1]",
+		"::1/128",
+		"12345::",
+		"::ffff:1.2.3.400",
+		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
 	};
 	struct addr addr;
 
@@ -73,8 +91,12 @@ static void the_octets_behind_an_ipv4_address_are_zero(void **state)
 static void networks_are_parsed_and_written(void **state)
 {
 	static const char *const cases[][2] = {
-		{"192.0.2.0/24", "192.0.2.0/24"}, {"192.0.2.1", "192.0.2.1"}, {"192.0.2.1/32", "192.0.2.1"},
-		{"0.0.0.0/0", "0.0.0.0/0"},	  {"2001:db8::/32", "2001:db8::/32"}, {"2001:db8::1/128", "2001:db8::1"},
+		{"192.0.2.0/24", "192.0.2.0/24"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1"},
+		{"0.0.0.0/0", "0.0.0.0/0"},
+		{"2001:db8::/32", "2001:db8::/32"},
+		{"2001:db8::1/128", "2001:db8::1"},
 		{"128.0.0.0/1", "128.0.0.0/1"},
 	};
 
@@ -90,8 +112,22 @@ static void networks_are_parsed_and_written(void **state)
 static void networks_with_host_bits_or_a_bad_prefix_are_refused(void **state)
 {
 	static const char *const cases[] = {
-		"10.0.0.1/8", "192.0.2.128/24", "192.0.2.1/31", "2001:db8::1/127", "2001:db8::1/64", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.0/+8",
-		"10.0.0.0/8/8", "::/129", "::/1000000", "/8", "10/8", "10.0.0.0/8 ",
+		"10.0.0.1/8",
+		"192.0.2.128/24",
+		"192.0.2.1/31",
+		"2001:db8::1/127",
+		"2001:db8::1/64",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/08",
+		"10.0.0.0/-1",
+		"10.0.0.0/+8",
+		"10.0.0.0/8/8",
+		"::/129",
+		"::/1000000",
+		"/8",
+		"10/8",
+		"10.0.0.0/8 ",
 	};
 	struct addr_net net;
 
@@ -106,10 +142,18 @@ static void a_network_contains_its_addresses_and_covers_narrower_ones(void **sta
 		const char *outer, *inner;
 		bool covers;
 	} cases[] = {
-		{"192.0.2.0/24", "192.0.2.255", true},	 {"192.0.2.0/24", "192.0.3.0", false},	{"192.0.2.0/25", "192.0.2.128", false},
-		{"192.0.2.0/24", "192.0.2.0/23", false}, {"192.0.2.0/24", "192.0.2.0/24", true}, {"0.0.0.0/0", "255.255.255.255", true},
-		{"0.0.0.0/0", "::1", false},		 {"::/0", "1.2.3.4", false},		{"2001:db8::/33", "2001:db8:7fff::1", true},
-		{"2001:db8::/33", "2001:db8:8000::", false}, {"2001:db8::1", "2001:db8::1", true}, {"2001:db8::1", "2001:db8::2", false},
+		{"192.0.2.0/24", "192.0.2.255", true},
+		{"192.0.2.0/24", "192.0.3.0", false},
+		{"192.0.2.0/25", "192.0.2.128", false},
+		{"192.0.2.0/24", "192.0.2.0/23", false},
+		{"192.0.2.0/24", "192.0.2.0/24", true},
+		{"0.0.0.0/0", "255.255.255.255", true},
+		{"0.0.0.0/0", "::1", false},
+		{"::/0", "1.2.3.4", false},
+		{"2001:db8::/33", "2001:db8:7fff::1", true},
+		{"2001:db8::/33", "2001:db8:8000::", false},
+		{"2001:db8::1", "2001:db8::1", true},
+		{"2001:db8::1", "2001:db8::2", false},
 	};
 
 	(void)state;
@@ -126,8 +170,12 @@ static void a_network_contains_its_addresses_and_covers_narrower_ones(void **sta
 static void endpoints_are_parsed_in_every_spelling_and_written_in_one(void **state)
 {
 	static const char *const cases[][2] = {
-		{"192.0.2.1", "192.0.2.1:53"},	     {"192.0.2.1:5353", "192.0.2.1:5353"},	     {"192.0.2.1#5353", "192.0.2.1:5353"},
-		{"2001:db8::1", "[2001:db8::1]:53"}, {"[2001:db8::1]:5353", "[2001:db8::1]:5353"}, {"2001:db8::1#5353", "[2001:db8::1]:5353"},
+		{"192.0.2.1", "192.0.2.1:53"},
+		{"192.0.2.1:5353", "192.0.2.1:5353"},
+		{"192.0.2.1#5353", "192.0.2.1:5353"},
+		{"2001:db8::1", "[2001:db8::1]:53"},
+		{"[2001:db8::1]:5353", "[2001:db8::1]:5353"},
+		{"2001:db8::1#5353", "[2001:db8::1]:5353"},
 		{"[2001:db8::1]", "[2001:db8::1]:53"},
 	};
 
@@ -144,8 +192,25 @@ static void endpoints_are_parsed_in_every_spelling_and_written_in_one(void **sta
 static void malformed_endpoints_are_refused(void **state)
 {
 	static const char *const cases[] = {
-		"", "[", "[]", "[]:53", "[192.0.2.1]:53", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:053", "192.0.2.1:5x", "192.0.2.1#", "[2001:db8::1]53",
-		"[2001:db8::1]:", "[2001:db8::1", "2001:db8::1]:53", "192.0.2.1:53#53", "example.com:53", ":53", "#53",
+		"",
+		"[",
+		"[]",
+		"[]:53",
+		"[192.0.2.1]:53",
+		"192.0.2.1:",
+		"192.0.2.1:0",
+		"192.0.2.1:65536",
+		"192.0.2.1:053",
+		"192.0.2.1:5x",
+		"192.0.2.1#",
+		"[2001:db8::1]53",
+		"[2001:db8::1]:",
+		"[2001:db8::1",
+		"2001:db8::1]:53",
+		"192.0.2.1:53#53",
+		"example.com:53",
+		":53",
+		"#53",
 	};
 	struct addr_endpoint endpoint;
 
@@ -160,35 +225,101 @@ static void every_address_has_the_scope_of_what_it_reaches(void **state)
 		const char *text;
 		enum addr_scope scope;
 	} cases[] = {
-		{"0.0.0.0", ADDR_UNSPECIFIED}, {"0.1.2.3", ADDR_UNSPECIFIED}, {"1.0.0.0", ADDR_GLOBAL},
-		{"127.0.0.1", ADDR_LOOPBACK}, {"127.255.255.255", ADDR_LOOPBACK}, {"128.0.0.0", ADDR_GLOBAL},
-		{"9.255.255.255", ADDR_GLOBAL}, {"10.0.0.0", ADDR_PRIVATE}, {"10.255.255.255", ADDR_PRIVATE}, {"11.0.0.0", ADDR_GLOBAL},
-		{"172.15.255.255", ADDR_GLOBAL}, {"172.16.0.0", ADDR_PRIVATE}, {"172.31.255.255", ADDR_PRIVATE}, {"172.32.0.0", ADDR_GLOBAL},
-		{"192.167.255.255", ADDR_GLOBAL}, {"192.168.0.0", ADDR_PRIVATE}, {"192.168.255.255", ADDR_PRIVATE}, {"192.169.0.0", ADDR_GLOBAL},
-		{"169.253.255.255", ADDR_GLOBAL}, {"169.254.169.254", ADDR_LINK_LOCAL}, {"169.255.0.0", ADDR_GLOBAL},
-		{"100.63.255.255", ADDR_GLOBAL}, {"100.64.0.0", ADDR_SHARED}, {"100.127.255.255", ADDR_SHARED}, {"100.128.0.0", ADDR_GLOBAL},
-		{"223.255.255.255", ADDR_GLOBAL}, {"224.0.0.1", ADDR_MULTICAST}, {"239.255.255.255", ADDR_MULTICAST},
-		{"240.0.0.0", ADDR_RESERVED}, {"255.255.255.255", ADDR_RESERVED}, {"192.0.0.8", ADDR_RESERVED}, {"192.0.1.0", ADDR_GLOBAL},
-		{"192.88.99.1", ADDR_RESERVED}, {"198.17.255.255", ADDR_GLOBAL}, {"198.18.0.0", ADDR_RESERVED}, {"198.19.255.255", ADDR_RESERVED},
-		{"198.20.0.0", ADDR_GLOBAL}, {"192.0.2.1", ADDR_GLOBAL}, {"198.51.100.10", ADDR_GLOBAL}, {"203.0.113.20", ADDR_GLOBAL},
+		{"0.0.0.0", ADDR_UNSPECIFIED},
+		{"0.1.2.3", ADDR_UNSPECIFIED},
+		{"1.0.0.0", ADDR_GLOBAL},
+		{"127.0.0.1", ADDR_LOOPBACK},
+		{"127.255.255.255", ADDR_LOOPBACK},
+		{"128.0.0.0", ADDR_GLOBAL},
+		{"9.255.255.255", ADDR_GLOBAL},
+		{"10.0.0.0", ADDR_PRIVATE},
+		{"10.255.255.255", ADDR_PRIVATE},
+		{"11.0.0.0", ADDR_GLOBAL},
+		{"172.15.255.255", ADDR_GLOBAL},
+		{"172.16.0.0", ADDR_PRIVATE},
+		{"172.31.255.255", ADDR_PRIVATE},
+		{"172.32.0.0", ADDR_GLOBAL},
+		{"192.167.255.255", ADDR_GLOBAL},
+		{"192.168.0.0", ADDR_PRIVATE},
+		{"192.168.255.255", ADDR_PRIVATE},
+		{"192.169.0.0", ADDR_GLOBAL},
+		{"169.253.255.255", ADDR_GLOBAL},
+		{"169.254.169.254", ADDR_LINK_LOCAL},
+		{"169.255.0.0", ADDR_GLOBAL},
+		{"100.63.255.255", ADDR_GLOBAL},
+		{"100.64.0.0", ADDR_SHARED},
+		{"100.127.255.255", ADDR_SHARED},
+		{"100.128.0.0", ADDR_GLOBAL},
+		{"223.255.255.255", ADDR_GLOBAL},
+		{"224.0.0.1", ADDR_MULTICAST},
+		{"239.255.255.255", ADDR_MULTICAST},
+		{"240.0.0.0", ADDR_RESERVED},
+		{"255.255.255.255", ADDR_RESERVED},
+		{"192.0.0.8", ADDR_RESERVED},
+		{"192.0.1.0", ADDR_GLOBAL},
+		{"192.88.99.1", ADDR_RESERVED},
+		{"198.17.255.255", ADDR_GLOBAL},
+		{"198.18.0.0", ADDR_RESERVED},
+		{"198.19.255.255", ADDR_RESERVED},
+		{"198.20.0.0", ADDR_GLOBAL},
+		{"192.0.2.1", ADDR_GLOBAL},
+		{"198.51.100.10", ADDR_GLOBAL},
+		{"203.0.113.20", ADDR_GLOBAL},
 
-		{"::", ADDR_UNSPECIFIED}, {"::1", ADDR_LOOPBACK}, {"2606:4700::1111", ADDR_GLOBAL}, {"2001:db8::1", ADDR_GLOBAL},
-		{"fc00::", ADDR_PRIVATE}, {"fdff::1", ADDR_PRIVATE}, {"fe80::1", ADDR_LINK_LOCAL}, {"febf::1", ADDR_LINK_LOCAL},
-		{"fec0::1", ADDR_PRIVATE}, {"feff::1", ADDR_PRIVATE}, {"ff02::1", ADDR_MULTICAST}, {"100::1", ADDR_RESERVED},
-		{"2001:2::1", ADDR_RESERVED}, {"2001:10::1", ADDR_RESERVED}, {"2001:200::1", ADDR_GLOBAL}, {"3fff::1", ADDR_GLOBAL},
-		{"4000::1", ADDR_RESERVED}, {"5f00::1", ADDR_RESERVED}, {"1fff::1", ADDR_RESERVED},
+		{"::", ADDR_UNSPECIFIED},
+		{"::1", ADDR_LOOPBACK},
+		{"2606:4700::1111", ADDR_GLOBAL},
+		{"2001:db8::1", ADDR_GLOBAL},
+		{"fc00::", ADDR_PRIVATE},
+		{"fdff::1", ADDR_PRIVATE},
+		{"fe80::1", ADDR_LINK_LOCAL},
+		{"febf::1", ADDR_LINK_LOCAL},
+		{"fec0::1", ADDR_PRIVATE},
+		{"feff::1", ADDR_PRIVATE},
+		{"ff02::1", ADDR_MULTICAST},
+		{"100::1", ADDR_RESERVED},
+		{"2001:2::1", ADDR_RESERVED},
+		{"2001:10::1", ADDR_RESERVED},
+		{"2001:200::1", ADDR_GLOBAL},
+		{"3fff::1", ADDR_GLOBAL},
+		{"4000::1", ADDR_RESERVED},
+		{"5f00::1", ADDR_RESERVED},
+		{"1fff::1", ADDR_RESERVED},
 
-		{"::ffff:127.0.0.1", ADDR_LOOPBACK}, {"::ffff:10.0.0.1", ADDR_PRIVATE}, {"::ffff:169.254.169.254", ADDR_LINK_LOCAL},
-		{"::ffff:100.64.0.1", ADDR_SHARED}, {"::ffff:0.0.0.0", ADDR_UNSPECIFIED}, {"::ffff:224.0.0.1", ADDR_MULTICAST}, {"::ffff:8.8.8.8", ADDR_RESERVED},
-		{"::127.0.0.1", ADDR_LOOPBACK}, {"::10.0.0.1", ADDR_PRIVATE}, {"::8.8.8.8", ADDR_RESERVED}, {"::2", ADDR_UNSPECIFIED},
-		{"::ffff:0:10.0.0.1", ADDR_PRIVATE}, {"::ffff:0:8.8.8.8", ADDR_RESERVED},
-		{"64:ff9b::10.0.0.1", ADDR_PRIVATE}, {"64:ff9b::169.254.169.254", ADDR_LINK_LOCAL}, {"64:ff9b::8.8.8.8", ADDR_GLOBAL},
-		{"64:ff9b:1::10.0.0.1", ADDR_PRIVATE}, {"64:ff9b:1::8.8.8.8", ADDR_RESERVED}, {"64:ff9b:1:7:8::8.8.8.8", ADDR_RESERVED}, {"64:ff9b:2::8.8.8.8", ADDR_RESERVED},
-		{"2002:a00:1::1", ADDR_PRIVATE}, {"2002:7f00:1::", ADDR_LOOPBACK}, {"2002:a9fe:a9fe::1", ADDR_LINK_LOCAL}, {"2002:808:808::1", ADDR_GLOBAL},
-		{"2001:0:808:808::f5ff:fffe", ADDR_PRIVATE}, {"2001:0:808:808::80ff:fffe", ADDR_LOOPBACK}, {"2001:0:808:808::5601:5601", ADDR_LINK_LOCAL},
+		{"::ffff:127.0.0.1", ADDR_LOOPBACK},
+		{"::ffff:10.0.0.1", ADDR_PRIVATE},
+		{"::ffff:169.254.169.254", ADDR_LINK_LOCAL},
+		{"::ffff:100.64.0.1", ADDR_SHARED},
+		{"::ffff:0.0.0.0", ADDR_UNSPECIFIED},
+		{"::ffff:224.0.0.1", ADDR_MULTICAST},
+		{"::ffff:8.8.8.8", ADDR_RESERVED},
+		{"::127.0.0.1", ADDR_LOOPBACK},
+		{"::10.0.0.1", ADDR_PRIVATE},
+		{"::8.8.8.8", ADDR_RESERVED},
+		{"::2", ADDR_UNSPECIFIED},
+		{"::ffff:0:10.0.0.1", ADDR_PRIVATE},
+		{"::ffff:0:8.8.8.8", ADDR_RESERVED},
+		{"64:ff9b::10.0.0.1", ADDR_PRIVATE},
+		{"64:ff9b::169.254.169.254", ADDR_LINK_LOCAL},
+		{"64:ff9b::8.8.8.8", ADDR_GLOBAL},
+		{"64:ff9b:1::10.0.0.1", ADDR_PRIVATE},
+		{"64:ff9b:1::8.8.8.8", ADDR_RESERVED},
+		{"64:ff9b:1:7:8::8.8.8.8", ADDR_RESERVED},
+		{"64:ff9b:2::8.8.8.8", ADDR_RESERVED},
+		{"2002:a00:1::1", ADDR_PRIVATE},
+		{"2002:7f00:1::", ADDR_LOOPBACK},
+		{"2002:a9fe:a9fe::1", ADDR_LINK_LOCAL},
+		{"2002:808:808::1", ADDR_GLOBAL},
+		{"2001:0:808:808::f5ff:fffe", ADDR_PRIVATE},
+		{"2001:0:808:808::80ff:fffe", ADDR_LOOPBACK},
+		{"2001:0:808:808::5601:5601", ADDR_LINK_LOCAL},
 		{"2001:0:808:808::f7f7:f7f7", ADDR_GLOBAL},
-		{"2606:4700::5efe:10.0.0.1", ADDR_PRIVATE}, {"2606:4700::200:5efe:127.0.0.1", ADDR_LOOPBACK}, {"2606:4700::5efe:8.8.8.8", ADDR_GLOBAL},
-		{"2606:4700::100:5efe:127.0.0.1", ADDR_GLOBAL}, {"fe80::5efe:8.8.8.8", ADDR_LINK_LOCAL}, {"2002:808:808:0:0:5efe:10.0.0.1", ADDR_PRIVATE},
+		{"2606:4700::5efe:10.0.0.1", ADDR_PRIVATE},
+		{"2606:4700::200:5efe:127.0.0.1", ADDR_LOOPBACK},
+		{"2606:4700::5efe:8.8.8.8", ADDR_GLOBAL},
+		{"2606:4700::100:5efe:127.0.0.1", ADDR_GLOBAL},
+		{"fe80::5efe:8.8.8.8", ADDR_LINK_LOCAL},
+		{"2002:808:808:0:0:5efe:10.0.0.1", ADDR_PRIVATE},
 	};
 
 	(void)state;

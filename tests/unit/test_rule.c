@@ -41,6 +41,7 @@ static void every_form_is_parsed_and_written_canonically(void **state)
 		{"_dmarc.example.com", RULE_TREE, false, 0, 0, "_dmarc.example.com"},
 		{"xn--bcher-kva.example", RULE_TREE, false, 0, 0, "xn--bcher-kva.example"},
 		{"4.example", RULE_TREE, false, 0, 0, "4.example"},
+		{"example.a1", RULE_TREE, false, 0, 0, "example.a1"},
 		{"1.2.3.4a", RULE_TREE, false, 0, 0, "1.2.3.4a"},
 		{LABEL_63 ".com", RULE_TREE, false, 0, 0, LABEL_63 ".com"},
 		{"192.0.2.1", RULE_NET, false, 0, 0, "192.0.2.1"},
@@ -104,7 +105,9 @@ static void what_is_no_rule_is_refused_with_the_word_and_a_remedy(void **state)
 		{"exam\\046ple.com", "not a name"},
 		{"=!example.com", "not a name"},
 		{"!!example.com", "not a name"},
-		{"b\xc3\xbc" "cher.example", "ASCII"},
+		{"b\xc3\xbc"
+		 "cher.example",
+			"ASCII"},
 		{"example.com:", "1 to 65535"},
 		{"example.com:0", "1 to 65535"},
 		{"example.com:080", "1 to 65535"},
@@ -170,8 +173,18 @@ static void untrusted_octets_are_escaped_in_the_refusal(void **state)
 static void rules_that_differ_in_anything_are_not_equal(void **state)
 {
 	static const char *const lines[] = {
-		"example.com", "*.example.com", "=example.com", "!example.com", "example.com:443", "example.com:443/tcp", "example.org", "192.0.2.0", "192.0.2.0/24",
-		"192.0.2.0:443", "192.0.2.0/24:443", "2001:db8::",
+		"example.com",
+		"*.example.com",
+		"=example.com",
+		"!example.com",
+		"example.com:443",
+		"example.com:443/tcp",
+		"example.org",
+		"192.0.2.0",
+		"192.0.2.0/24",
+		"192.0.2.0:443",
+		"192.0.2.0/24:443",
+		"2001:db8::",
 	};
 	struct rule rules[COUNT(lines)];
 
@@ -186,9 +199,17 @@ static void rules_that_differ_in_anything_are_not_equal(void **state)
 static void blanks_and_comments_are_cut_off_a_line(void **state)
 {
 	static const char *const cases[][2] = {
-		{"example.com", "example.com"},	   {"  example.com\t\r\n", "example.com"}, {"example.com # why", "example.com"}, {"example.com\t#why", "example.com"},
-		{"example.com#no", "example.com#no"}, {"# all of it", ""},		    {"   # all of it", ""},		  {"", ""},
-		{" \t ", ""},			   {"#", ""},				    {"a#b # c # d", "a#b"},
+		{"example.com", "example.com"},
+		{"  example.com\t\r\n", "example.com"},
+		{"example.com # why", "example.com"},
+		{"example.com\t#why", "example.com"},
+		{"example.com#no", "example.com#no"},
+		{"# all of it", ""},
+		{"   # all of it", ""},
+		{"", ""},
+		{" \t ", ""},
+		{"#", ""},
+		{"a#b # c # d", "a#b"},
 	};
 
 	(void)state;

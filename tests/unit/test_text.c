@@ -60,8 +60,16 @@ static void an_escaped_string_fits_its_buffer_and_says_when_it_was_cut(void **st
 		size_t size;
 		const char *shown;
 	} cases[] = {
-		{"abc", 4, "abc"},	 {"abcd", 4, "..."},	    {"abcdef", 7, "abcdef"}, {"abcdefg", 7, "abc..."}, {"\n", 5, "\\x0a"},
-		{"\n\n", 8, "\\x0a..."}, {"\n\n", 7, "..."}, {"abc", 3, ".."},	     {"abc", 1, ""},	       {"", 1, ""},
+		{"abc", 4, "abc"},
+		{"abcd", 4, "..."},
+		{"abcdef", 7, "abcdef"},
+		{"abcdefg", 7, "abc..."},
+		{"\n", 5, "\\x0a"},
+		{"\n\n", 8, "\\x0a..."},
+		{"\n\n", 7, "..."},
+		{"abc", 3, ".."},
+		{"abc", 1, ""},
+		{"", 1, ""},
 	};
 
 	(void)state;

@@ -1,0 +1,143 @@
+/* up, down and block: one transaction from one state to another, read back, with the learned elements kept.
+ *
+ * Theory of operation. Under the bundle's lock the wanted state is written, then the kernel is changed and verified. If the kernel step fails the wanted state is put
+ * back. The forwarder is told last: when it opens (down) the rules are open already, when it closes (up, block) they are closed already. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/container.h"
+#include "cli/inside.h"
+#include "fw/flows.h"
+#include "fw/nft.h"
+#include "fw/verify.h"
+#include "state/control.h"
+
+#define CONTROL_TIMEOUT_MS 5000
+
+struct kernel_shift {
+	const struct ruleset *ruleset;
+	const char *commands;
+	bool end_flows;
+};
+
+static int kernel_work(void *context, struct text *output, struct error *error)
+{
+	const struct kernel_shift *shift = context;
+	(void)output;
+	cleanup_free char *json = NULL;
+	int rc = nft_apply(shift->commands, error);
+	if (!rc)
+		rc = nft_list_json(&json, error);
+	if (!rc)
+		rc = verify_ruleset(shift->ruleset, json, error);
+	if (rc || !shift->end_flows)
+		return rc;
+	cleanup_fd int flows_fd = flows_open(error);
+	return flows_fd < 0 ? flows_fd : flows_end(flows_fd, NULL, 0, NULL, error);
+}
+
+/* Connections that were open before would pass as established; what is allowed comes back through the sets. */
+static bool ends_flows(enum shield_state state)
+{
+	return state == SHIELD_UP || state == SHIELD_BLOCK;
+}
+
+static int kernel_shift(const struct container *container, enum shield_state state, struct error *error)
+{
+	cleanup_policy struct policy *policy = NULL;
+	cleanup_text struct text commands = {0};
+	struct ruleset ruleset;
+	int rc = container_ruleset(container, &ruleset, &policy, error);
+	if (rc)
+		return rc;
+	ruleset.state = state;
+	ruleset_render_change(&ruleset, &commands);
+	if (text_failed(&commands))
+		return error_set(error, ENOMEM, "out of memory");
+	struct kernel_shift shift = {.ruleset = &ruleset, .commands = commands.data, .end_flows = ends_flows(state)};
+	return inside_run(&container->runtime, kernel_work, &shift, NULL, error);
+}
+
+/* A state file that cannot be read does not keep `up` and `block` from closing the shield. */
+static int state_before(const struct container *container, enum shield_state wanted, enum shield_state *old, struct error *error)
+{
+	struct error unreadable = {0};
+	*old = SHIELD_UP;
+	int rc = bundle_state_read(&container->bundle, old, &unreadable);
+	if (rc && !ends_flows(wanted))
+		return error_set(error, unreadable.code, "%s", unreadable.text);
+	if (rc)
+		*old = SHIELD_UP;
+	return 0;
+}
+
+static int shift(const struct container *container, enum shield_state state, struct error *error)
+{
+	enum shield_state old;
+	cleanup_fd int lock_fd = container_lock(container, error);
+	if (lock_fd < 0)
+		return lock_fd;
+	int rc = state_before(container, state, &old, error);
+	if (!rc)
+		rc = bundle_state_write(&container->bundle, state, error);
+	if (rc || !container->running)
+		return rc;
+	rc = kernel_shift(container, state, error);
+	if (rc) {
+		bool restored = bundle_state_write(&container->bundle, old, NULL) == 0;
+		return error_prefix(error, "the shield of %s could not be changed%s", container->identity.container,
+				    restored ? "" : ", and its next start would be in the new state");
+	}
+	char request[32];
+	snprintf(request, sizeof(request), "state %s", shield_state_name(state));
+	rc = control_request(&container->bundle, request, CONTROL_TIMEOUT_MS, NULL, error);
+	return rc ? error_prefix(error, "the rules are changed, but the forwarder was not told") : 0;
+}
+
+static enum command_exit shift_run(const struct command_options *options, enum shield_state state, const char *action, const char *detail,
+				   struct container *container, struct error *error)
+{
+	if (container_open(container, options, error))
+		return COMMAND_FAILED;
+	if (!container->running && !ends_flows(state)) {
+		error_set(error, ESRCH, "%s does not run; only a running container's shield is taken down", container->identity.container);
+		return COMMAND_FAILED;
+	}
+	if (shift(container, state, error))
+		return COMMAND_FAILED;
+	container_audit(container, action, NULL, detail);
+	if (!container->running)
+		fprintf(stderr, "note: %s does not run; it holds from its next start\n", container->identity.container);
+	return COMMAND_DONE;
+}
+
+enum command_exit cmd_up(const struct command_options *options, struct error *error)
+{
+	cleanup_container struct container container = CONTAINER_INIT;
+	enum command_exit code = shift_run(options, SHIELD_UP, "shield_up", NULL, &container, error);
+	if (code == COMMAND_DONE)
+		printf("Shield up for %s\n", container.identity.container);
+	return code;
+}
+
+enum command_exit cmd_down(const struct command_options *options, struct error *error)
+{
+	cleanup_container struct container container = CONTAINER_INIT;
+	enum command_exit code = shift_run(options, options->all ? SHIELD_DOWN_ALL : SHIELD_DOWN, "shield_down", options->all ? "all traffic" : NULL,
+					   &container, error);
+	if (code == COMMAND_DONE)
+		printf("Shield down for %s%s\n", container.identity.container, options->all ? " (all traffic)" : "");
+	return code;
+}
+
+enum command_exit cmd_block(const struct command_options *options, struct error *error)
+{
+	cleanup_container struct container container = CONTAINER_INIT;
+	enum command_exit code = shift_run(options, SHIELD_BLOCK, "shield_block", NULL, &container, error);
+	if (code == COMMAND_DONE)
+		printf("Shield BLOCKED for %s \u2014 all traffic dropped\n", container.identity.container);
+	return code;
+}

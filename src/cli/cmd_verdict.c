@@ -1,0 +1,367 @@
+/* allow and deny: lists, kernel and forwarder, in this order.
+ *
+ * Theory of operation. All destinations are read before anything changes. Under the bundle's lock the lists are changed on disk, then the kernel's allow and deny
+ * sets are filled from all lists again; if that fails the lists are put back, so that what is kept and what holds stay one. Then the forwarder reads the
+ * lists; it takes away what is no longer allowed, and we end the connections to it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/container.h"
+#include "cli/inside.h"
+#include "config/profile.h"
+#include "fw/flows.h"
+#include "fw/nft.h"
+#include "state/control.h"
+
+#define RELOAD_TIMEOUT_MS 10000
+#define RESOLVE_TIMEOUT_MS 10000
+#define LARGE_V4_PREFIX 16
+#define LARGE_V6_PREFIX 32
+#define REMOVED_MAX 4096 /* addresses whose connections are ended in one command */
+
+struct destination {
+	const char *text;
+	struct rule rule;
+};
+
+struct verdict {
+	struct container container;
+	enum bundle_change change;
+	struct destination destinations[COMMAND_OPERANDS_MAX];
+	size_t count;
+	struct text removed; /* the forwarder's "removed ADDRESS NAME" lines */
+};
+
+static const enum bundle_list changed_lists[] = {BUNDLE_LIVE_ALLOWED, BUNDLE_LIVE_DOMAINS, BUNDLE_DENY_LIST, BUNDLE_DENIED_DOMAINS};
+#define CHANGED_LISTS_COUNT (sizeof(changed_lists) / sizeof(*changed_lists))
+
+/* The lists as they were; NULL for one that was not there. */
+struct backup {
+	char *content[CHANGED_LISTS_COUNT];
+	size_t length[CHANGED_LISTS_COUNT];
+};
+
+static int destinations_parse(struct verdict *verdict, const struct command_options *options, struct error *error)
+{
+	for (size_t i = 0; i < options->operand_count; i++) {
+		struct destination *destination = &verdict->destinations[verdict->count++];
+		destination->text = options->operands[i];
+		int rc = profile_rule_parse(&destination->rule, destination->text, strlen(destination->text), error);
+		if (rc)
+			return rc;
+		if (destination->rule.exclude)
+			return error_set(error, EINVAL, "'!' stands only in profiles; use `terok-shield deny`");
+	}
+	return 0;
+}
+
+/* ---- lists ---- */
+
+static int backup_take(struct backup *backup, const struct bundle *bundle, struct error *error)
+{
+	for (size_t i = 0; i < CHANGED_LISTS_COUNT; i++) {
+		struct error missing = {0};
+		int rc = bundle_read(bundle, bundle_list_file(changed_lists[i]), BUNDLE_LIST_MAX, &backup->content[i], &backup->length[i], &missing);
+		if (rc && rc != -ENOENT)
+			return error_set(error, missing.code, "%s", missing.text);
+	}
+	return 0;
+}
+
+static void backup_free(struct backup *backup)
+{
+	for (size_t i = 0; i < CHANGED_LISTS_COUNT; i++)
+		free(backup->content[i]);
+}
+
+static int backup_restore(const struct backup *backup, const struct bundle *bundle)
+{
+	int result = 0;
+	for (size_t i = 0; i < CHANGED_LISTS_COUNT; i++) {
+		const char *file = bundle_list_file(changed_lists[i]);
+		int rc = backup->content[i] ? bundle_write(bundle, file, backup->content[i], backup->length[i], NULL) : bundle_remove(bundle, file, NULL);
+		if (rc)
+			result = rc;
+	}
+	return result;
+}
+
+/* `deny x:443` takes back an `allow x:443`; as a verdict of its own it could not be kept, and bundle_list_change() says so. */
+static int list_change(const struct verdict *verdict, const struct rule *rule, struct error *error)
+{
+	bool changed = false;
+	if (verdict->change == BUNDLE_DENY && rule->port) {
+		int rc = bundle_list_change(&verdict->container.bundle, BUNDLE_FORGET, rule, &changed, error);
+		if (rc || changed)
+			return rc;
+	}
+	return bundle_list_change(&verdict->container.bundle, verdict->change, rule, &changed, error);
+}
+
+/* ---- kernel ---- */
+
+struct kernel_change {
+	const char *commands;
+	const struct addr_net *ended;
+	size_t ended_count;
+};
+
+static int kernel_work(void *context, struct text *output, struct error *error)
+{
+	const struct kernel_change *change = context;
+	(void)output;
+	int rc = change->commands ? nft_apply(change->commands, error) : 0;
+	if (rc || change->ended_count == 0)
+		return rc;
+	cleanup_fd int flows_fd = flows_open(error);
+	return flows_fd < 0 ? flows_fd : flows_end(flows_fd, change->ended, change->ended_count, NULL, error);
+}
+
+/* Fills the sets anew when a network is among the destinations. */
+static int sets_change(struct verdict *verdict, struct error *error)
+{
+	struct addr_net nets[COMMAND_OPERANDS_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < verdict->count; i++) {
+		if (verdict->destinations[i].rule.kind == RULE_NET)
+			nets[count++] = verdict->destinations[i].rule.net;
+	}
+	if (count == 0 || !verdict->container.running)
+		return 0;
+	cleanup_policy struct policy *policy = NULL;
+	cleanup_text struct text commands = {0};
+	struct ruleset ruleset;
+	int rc = container_ruleset(&verdict->container, &ruleset, &policy, error);
+	if (rc)
+		return rc;
+	ruleset_render_sets(&ruleset, &commands);
+	if (text_failed(&commands))
+		return error_set(error, ENOMEM, "out of memory");
+	struct kernel_change change = {
+		.commands = commands.data, .ended = nets, .ended_count = verdict->change == BUNDLE_DENY ? count : 0};
+	return inside_run(&verdict->container.runtime, kernel_work, &change, NULL, error);
+}
+
+static int lists_and_sets(struct verdict *verdict, struct error *error)
+{
+	struct backup backup = {0};
+	const struct bundle *bundle = &verdict->container.bundle;
+	cleanup_fd int lock_fd = container_lock(&verdict->container, error);
+	if (lock_fd < 0)
+		return lock_fd;
+	int rc = backup_take(&backup, bundle, error);
+	bool changed = rc == 0;
+	for (size_t i = 0; rc == 0 && i < verdict->count; i++)
+		rc = list_change(verdict, &verdict->destinations[i].rule, error);
+	if (!rc)
+		rc = sets_change(verdict, error);
+	if (rc && changed && backup_restore(&backup, bundle))
+		error_prefix(error, "nothing was changed in the kernel, but the lists in %s could not be put back", bundle->path);
+	backup_free(&backup);
+	return rc;
+}
+
+/* ---- forwarder ---- */
+
+/* Ends the connections to the addresses that the forwarder took away. */
+static int removed_end(struct verdict *verdict, struct error *error)
+{
+	static struct addr_net nets[REMOVED_MAX];
+	struct kernel_change change = {.ended = nets};
+	const char *data = verdict->removed.data ? verdict->removed.data : "";
+	for (const char *line = data; *line && change.ended_count < REMOVED_MAX; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strncmp(line, "removed ", 8) == 0 && addr_net_parse(&nets[change.ended_count], line + 8, strcspn(line + 8, " \n")) == 0)
+			change.ended_count++;
+	}
+	return change.ended_count > 0 ? inside_run(&verdict->container.runtime, kernel_work, &change, NULL, error) : 0;
+}
+
+static int forwarder_reload(struct verdict *verdict, struct error *error)
+{
+	if (!verdict->container.running)
+		return 0;
+	int rc = control_request(&verdict->container.bundle, "reload", RELOAD_TIMEOUT_MS, &verdict->removed, error);
+	if (!rc)
+		rc = removed_end(verdict, error);
+	return rc ? error_prefix(error, "the lists are changed, but the running container's forwarder did not take them over") : 0;
+}
+
+/* Collects the addresses of answer lines "KEYWORD ADDRESS ...", joined by ", ", each once. name: only lines whose third word it contains; may be NULL. */
+static void addresses_join(const char *lines, const char *keyword, const struct rule *within, struct text *joined)
+{
+	size_t word = strlen(keyword);
+	cleanup_text struct text seen = {0};
+	for (const char *line = lines ? lines : ""; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		char address[ADDR_TEXT_MAX + 2];
+		struct addr parsed;
+		struct name name;
+		if (strncmp(line, keyword, word) != 0 || line[word] != ' ')
+			continue;
+		const char *at = line + word + 1;
+		size_t length = strcspn(at, " \n");
+		if (addr_parse(&parsed, at, length))
+			continue;
+		const char *owner = at + length + (at[length] == ' ');
+		if (within && (name_from_text(&name, owner, strcspn(owner, " \n")) || !name_is_within(&name, &within->name)))
+			continue;
+		snprintf(address, sizeof(address), "%.*s\n", (int)length, at);
+		if (seen.data && strstr(seen.data, address))
+			continue;
+		text_add(&seen, address);
+		text_addf(joined, "%s%.*s", joined->length > 0 ? ", " : "", (int)length, at);
+	}
+}
+
+/* ---- what is said ---- */
+
+/* What the policy now says about a destination; a more specific or earlier verdict may stand against it. */
+static void decision_of(const struct policy *policy, const struct rule *rule, struct policy_match *match)
+{
+	if (rule->kind == RULE_NET)
+		policy_lookup_addr(policy, &rule->net.addr, match);
+	else
+		policy_lookup(policy, rule->name.wire, rule->name.length, match);
+}
+
+static void wide_note(const struct verdict *verdict, const struct destination *destination)
+{
+	const struct addr_net *net = &destination->rule.net;
+	char detail[96];
+	if (destination->rule.kind != RULE_NET)
+		return;
+	enum addr_scope scope = addr_scope(&net->addr);
+	if (scope != ADDR_GLOBAL)
+		snprintf(detail, sizeof(detail), "%s network allowed", addr_scope_name(scope));
+	else if (net->prefix_length < (net->addr.family == ADDR_V4 ? LARGE_V4_PREFIX : LARGE_V6_PREFIX))
+		snprintf(detail, sizeof(detail), "very large network allowed");
+	else
+		return;
+	container_audit(&verdict->container, "note", destination->text, detail);
+	fprintf(stderr, "note: %s: %s\n", destination->text, detail);
+}
+
+/* Looks a name up through the forwarder, so that its addresses are in the kernel's set when this returns. */
+static void resolve(const struct verdict *verdict, const struct rule *rule, struct text *addresses)
+{
+	char name[NAME_TEXT_MAX], request[CONTROL_LINE_MAX];
+	cleanup_text struct text answer = {0};
+	struct error error = {0};
+	name_to_text(&rule->name, name);
+	snprintf(request, sizeof(request), "resolve %s", name);
+	if (control_request(&verdict->container.bundle, request, RESOLVE_TIMEOUT_MS, &answer, &error))
+		fprintf(stderr, "note: %s: %s\n", name, error.text);
+	else
+		addresses_join(answer.data, "address", NULL, addresses);
+}
+
+static bool allowed_say(const struct verdict *verdict, const struct destination *destination, const struct policy *policy)
+{
+	const struct rule *rule = &destination->rule;
+	const char *name = verdict->container.identity.container;
+	cleanup_text struct text addresses = {0};
+	struct policy_match match = {0};
+	container_audit(&verdict->container, "allowed", destination->text, NULL);
+	wide_note(verdict, destination);
+	decision_of(policy, rule, &match);
+	if (rule->kind != RULE_BELOW && match.verdict != POLICY_ALLOWED) {
+		fprintf(stderr, "note: %s is kept, but %s line %u stands against it\n", destination->text, match.source, match.line);
+		printf("No IPs allowed for %s\n", name);
+		return false;
+	}
+	if (!verdict->container.running) {
+		printf("Allowed %s for %s\n", destination->text, name);
+		return true;
+	}
+	if (rule->kind == RULE_NET) {
+		char net[ADDR_NET_TEXT_MAX];
+		printf("Allowed %s -> %s for %s\n", destination->text, addr_net_format(&rule->net, net), name);
+		return true;
+	}
+	if (rule->kind != RULE_BELOW) {
+		resolve(verdict, rule, &addresses);
+		if (addresses.length == 0 || text_failed(&addresses)) {
+			fprintf(stderr, "note: %s stays allowed; it has no address now\n", destination->text);
+			printf("No IPs allowed for %s\n", name);
+			return false;
+		}
+		printf("Allowed %s -> %s for %s\n", destination->text, addresses.data, name);
+		return true;
+	}
+	printf("Allowed %s for %s\n", destination->text, name); /* the names below it are not known before they are asked for */
+	return true;
+}
+
+static bool denied_say(const struct verdict *verdict, const struct destination *destination, const struct policy *policy)
+{
+	const struct rule *rule = &destination->rule;
+	const char *name = verdict->container.identity.container;
+	cleanup_text struct text addresses = {0};
+	struct policy_match match = {0};
+	container_audit(&verdict->container, "denied", destination->text, NULL);
+	decision_of(policy, rule, &match);
+	if (rule->kind != RULE_BELOW && match.verdict == POLICY_ALLOWED) {
+		fprintf(stderr, "note: %s line %u still allows %s\n", match.source, match.line, destination->text);
+		printf("No IPs denied for %s\n", name);
+		return false;
+	}
+	char net[ADDR_NET_TEXT_MAX];
+	if (rule->kind == RULE_NET)
+		text_add(&addresses, addr_net_format(&rule->net, net));
+	else
+		addresses_join(verdict->removed.data, "removed", rule, &addresses);
+	if (addresses.length > 0 && !text_failed(&addresses))
+		printf("Denied %s (%s) for %s\n", destination->text, addresses.data, name);
+	else
+		printf("Denied %s for %s\n", destination->text, name);
+	return true;
+}
+
+static enum command_exit verdict_say(const struct verdict *verdict, struct error *error)
+{
+	cleanup_policy struct policy *policy = NULL;
+	struct ruleset ruleset;
+	if (container_ruleset(&verdict->container, &ruleset, &policy, error))
+		return COMMAND_FAILED;
+	bool good = true;
+	for (size_t i = 0; i < verdict->count; i++) {
+		const struct destination *destination = &verdict->destinations[i];
+		bool said = verdict->change == BUNDLE_ALLOW ? allowed_say(verdict, destination, policy) : denied_say(verdict, destination, policy);
+		good = good && said;
+	}
+	if (!verdict->container.running)
+		fprintf(stderr, "note: %s does not run; it holds from its next start\n", verdict->container.identity.container);
+	return good ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+static enum command_exit verdict_run(const struct command_options *options, enum bundle_change change, struct error *error)
+{
+	cleanup_free struct verdict *verdict = calloc(1, sizeof(*verdict));
+	if (!verdict) {
+		error_set(error, ENOMEM, "out of memory");
+		return COMMAND_FAILED;
+	}
+	verdict->change = change;
+	verdict->container = (struct container)CONTAINER_INIT;
+	if (destinations_parse(verdict, options, error))
+		return COMMAND_USAGE;
+	enum command_exit code = COMMAND_FAILED;
+	if (container_open(&verdict->container, options, error) == 0 && lists_and_sets(verdict, error) == 0 && forwarder_reload(verdict, error) == 0)
+		code = verdict_say(verdict, error);
+	text_free(&verdict->removed);
+	container_close(&verdict->container);
+	return code;
+}
+
+enum command_exit cmd_allow(const struct command_options *options, struct error *error)
+{
+	return verdict_run(options, BUNDLE_ALLOW, error);
+}
+
+enum command_exit cmd_deny(const struct command_options *options, struct error *error)
+{
+	return verdict_run(options, BUNDLE_DENY, error);
+}

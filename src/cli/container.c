@@ -1,0 +1,197 @@
+/* A container that has a bundle.
+ *
+ * A word is tried as a name first, then as an id: the bundles' container.id files have the first 12 digits. A container started with a state
+ * folder of its own is known to podman only; its annotation terok.shield.state_dir says where, and bundle_open() trusts it no further than anything else. */
+#include "cli/container.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/paths.h"
+#include "cli/podman.h"
+#include "state/audit.h"
+
+#define LOCK_TIMEOUT_MS 10000
+#define ID_SHORT 12
+#define ID_LONG 64
+#define CONTAINERS_MAX 65536
+
+static bool is_id(const char *word)
+{
+	size_t length = strlen(word);
+	return length >= ID_SHORT && length <= ID_LONG && strspn(word, "0123456789abcdef") == length;
+}
+
+static int folder_path(const struct command_options *options, char path[PATH_MAX], struct error *error)
+{
+	char root[PATH_MAX];
+	int rc = paths_state_root(options, root, error);
+	if (rc)
+		return rc;
+	int length = snprintf(path, PATH_MAX, "%s/containers", root);
+	return length < 0 || length >= PATH_MAX ? error_set(error, ENAMETOOLONG, "the path of the state folder is too long") : 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int container_names(const struct command_options *options, char ***names, size_t *count, struct error *error)
+{
+	char path[PATH_MAX];
+	*names = NULL;
+	*count = 0;
+	int rc = folder_path(options, path, error);
+	if (rc)
+		return rc;
+	cleanup_dir DIR *folder = opendir(path);
+	if (!folder)
+		return errno == ENOENT ? 0 : error_errno(error, errno, "cannot read %s", path);
+	size_t capacity = 0;
+	for (const struct dirent *entry; (entry = readdir(folder)) && *count < CONTAINERS_MAX;) {
+		if (!bundle_name_is_safe(entry->d_name))
+			continue;
+		if (*count == capacity) {
+			capacity = capacity ? capacity * 2 : 64;
+			char **grown = realloc(*names, capacity * sizeof(*grown));
+			if (!grown)
+				return error_set(error, ENOMEM, "out of memory");
+			*names = grown;
+		}
+		(*names)[*count] = strdup(entry->d_name);
+		if (!(*names)[*count])
+			return error_set(error, ENOMEM, "out of memory");
+		++*count;
+	}
+	qsort(*names, *count, sizeof(**names), by_text);
+	return 0;
+}
+
+void container_names_free(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* True when the bundle at path is of the container with this id (full or its first 12 digits). */
+static bool bundle_has_id(const char *path, const char *id)
+{
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	cleanup_free char *content = NULL;
+	return bundle_open(&bundle, path, NULL) == 0 && bundle_read(&bundle, BUNDLE_CONTAINER_ID, 128, &content, NULL, NULL) == 0 &&
+	       strlen(content) >= ID_SHORT && strncmp(content, id, ID_SHORT) == 0;
+}
+
+static int find_by_id(const struct command_options *options, const char *id, char path[PATH_MAX], struct error *error)
+{
+	char **names;
+	size_t count;
+	int rc = container_names(options, &names, &count, error);
+	bool found = false;
+	for (size_t i = 0; rc == 0 && !found && i < count; i++)
+		found = paths_bundle(options, names[i], path, NULL) == 0 && bundle_has_id(path, id);
+	container_names_free(names, count);
+	return rc ? rc : found ? 0 : -ENOENT;
+}
+
+/* Where podman's annotation says that the bundle is. */
+static int find_by_annotation(const char *word, char path[PATH_MAX])
+{
+	char podman[PATH_MAX];
+	cleanup_free char *output = NULL;
+	if (podman_find_program("podman", podman) ||
+	    podman_capture((char *[]){podman, "container", "inspect", "--format", "{{index .Config.Annotations \"terok.shield.state_dir\"}}", "--", (char *)word, NULL},
+			   &output, NULL))
+		return -ENOENT;
+	output[strcspn(output, "\n")] = '\0';
+	if (output[0] != '/' || strlen(output) >= PATH_MAX)
+		return -ENOENT;
+	strcpy(path, output);
+	return 0;
+}
+
+static int find(const struct command_options *options, char path[PATH_MAX], struct error *error)
+{
+	const char *word = options->container;
+	struct stat status;
+	char shown[160];
+	int rc = paths_bundle(options, word, path, error);
+	if (rc || lstat(path, &status) == 0)
+		return rc; /* what is wrong with it, if anything, bundle_open() says */
+	if (is_id(word) && !options->task_state_dir) {
+		rc = find_by_id(options, word, path, error);
+		if (rc != -ENOENT)
+			return rc;
+	}
+	if (!options->task_state_dir && find_by_annotation(word, path) == 0)
+		return 0;
+	return error_set(error, ENOENT, "no shielded container '%s': start it with `terok-shield run %s -- IMAGE`, or name its --state-dir",
+			 text_escaped(shown, sizeof(shown), word), shown);
+}
+
+int container_open(struct container *container, const struct command_options *options, struct error *error)
+{
+	char path[PATH_MAX], shown[160];
+	int rc = find(options, path, error);
+	if (!rc)
+		rc = bundle_open(&container->bundle, path, error);
+	if (!rc)
+		rc = bundle_settings_read(&container->bundle, &container->identity, &container->settings, error);
+	if (rc == -ENOENT && (!error || error->code == 0))
+		rc = error_set(error, ENOENT, "no shielded container '%s'", text_escaped(shown, sizeof(shown), options->container));
+	if (rc)
+		return rc;
+	rc = bundle_runtime_read(&container->bundle, &container->runtime, error);
+	if (rc == -ENOENT) {
+		if (error)
+			*error = (struct error){0};
+		return 0;
+	}
+	if (rc)
+		return rc;
+	cleanup_fd int init_fd = bundle_process_open(container->runtime.init_pid, container->runtime.init_start);
+	container->running = init_fd >= 0;
+	return 0;
+}
+
+void container_close(struct container *container)
+{
+	bundle_identity_free(&container->identity);
+	bundle_close(&container->bundle);
+}
+
+int container_lock(const struct container *container, struct error *error)
+{
+	return bundle_lock(&container->bundle, LOCK_TIMEOUT_MS, error);
+}
+
+void container_audit(const struct container *container, const char *action, const char *dest, const char *detail)
+{
+	if (!container->settings.audit)
+		return;
+	int rc = audit_write(&container->bundle, container->identity.container, &(struct audit_event){.action = action, .dest = dest, .detail = detail});
+	if (rc)
+		fprintf(stderr, "note: the audit log could not be written: %s\n", strerror(-rc));
+}
+
+int container_ruleset(const struct container *container, struct ruleset *ruleset, struct policy **policy, struct error *error)
+{
+	int rc = bundle_policy_load(&container->bundle, policy, error);
+	if (!rc)
+		rc = bundle_state_read(&container->bundle, &ruleset->state, error);
+	if (rc)
+		return rc;
+	ruleset->settings = &container->settings;
+	ruleset->allowed = policy_allowed_nets(*policy);
+	ruleset->denied = policy_denied_nets(*policy);
+	return 0;
+}

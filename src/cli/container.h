@@ -1,0 +1,36 @@
+/* A container that has a bundle: found by name, full id or short id, running or not. */
+#ifndef CLI_CONTAINER_H
+#define CLI_CONTAINER_H
+
+#include "cli/command.h"
+#include "fw/ruleset.h"
+#include "state/bundle.h"
+
+struct container {
+	struct bundle bundle;
+	struct bundle_identity identity;
+	struct settings settings;
+	struct bundle_runtime runtime; /* when it runs */
+	bool running;
+};
+#define CONTAINER_INIT {.bundle = BUNDLE_INIT}
+
+/* Opens the container that the options name. -ENOENT with what to do when there is none. Close it in either case. */
+int container_open(struct container *container, const struct command_options *options, struct error *error);
+void container_close(struct container *container);
+#define cleanup_container __attribute__((cleanup(container_close)))
+
+/* The names of all bundles below the state root, sorted; free each and the array. None when the folder is missing. */
+int container_names(const struct command_options *options, char ***names, size_t *count, struct error *error);
+void container_names_free(char **names, size_t count);
+
+/* Takes the bundle's lock. Returns the descriptor or a negative errno. */
+int container_lock(const struct container *container, struct error *error);
+
+/* A record of the audit log, when the container has one. detail may be NULL. A log that cannot be written does not fail the command. */
+void container_audit(const struct container *container, const char *action, const char *dest, const char *detail);
+
+/* The ruleset that the bundle asks for now. ruleset borrows from container and policy; policy: caller frees. */
+int container_ruleset(const struct container *container, struct ruleset *ruleset, struct policy **policy, struct error *error);
+
+#endif

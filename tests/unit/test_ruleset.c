@@ -1,0 +1,135 @@
+/* fw/ruleset.c: its text is what golden/ holds. With GOLDEN_UPDATE set the files are written instead: read the difference before it is committed, and
+ * run golden/capture.sh under each nft version. */
+#include "ruleset_cases.h"
+
+#include <fcntl.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+static void assert_golden(const char *name, const char *kind, struct text *text)
+{
+	cleanup_free char *golden = NULL;
+	char path[128];
+
+	assert_false(text_failed(text));
+	snprintf(path, sizeof(path), "unit/golden/%s%s.nft", name, kind);
+	if (getenv("GOLDEN_UPDATE"))
+		assert_int_equal(file_replace(AT_FDCWD, path, 0644, text->data, text->length), 0);
+	if (file_read(AT_FDCWD, path, 1u << 20, &golden, NULL))
+		fail_msg("%s cannot be read", path);
+	if (strcmp(golden, text->data))
+		fail_msg("not as %s has it:\n%s", path, text->data);
+}
+
+static void every_ruleset_is_the_golden_one(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		cleanup_text struct text text = {0};
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+
+		ruleset_render(&ruleset, &text);
+		assert_golden(ruleset_cases[i].name, "", &text);
+		ruleset_parts_free(&parts);
+	}
+}
+
+static void every_change_is_the_golden_one_and_never_touches_learned_sets(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		cleanup_text struct text text = {0}, sets = {0};
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+
+		ruleset_render_change(&ruleset, &text);
+		assert_golden(ruleset_cases[i].name, ".change", &text);
+		assert_null(strstr(text.data, "delete"));
+		assert_null(strstr(text.data, "flush set inet terok_shield learned"));
+		ruleset_render_sets(&ruleset, &sets);
+		assert_non_null(strstr(text.data, sets.data));
+		ruleset_parts_free(&parts);
+	}
+}
+
+static void every_rule_that_is_expected_is_rendered_in_the_same_words(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		cleanup_text struct text text = {0}, expected = {0};
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+		size_t rules = 0;
+
+		ruleset_render(&ruleset, &text);
+		ruleset_expect(&ruleset, &expected);
+		for (char *line = strtok(expected.data, "\n"); line; line = strtok(NULL, "\n")) {
+			cleanup_text struct text wanted = {0};
+
+			if (strncmp(line, "rule ", 5))
+				continue;
+			text_addf(&wanted, "\t\t%s\n", strchr(line + 5, ' ') + 1);
+			if (!strstr(text.data, wanted.data))
+				fail_msg("'%s' is expected but not rendered", line);
+			rules++;
+		}
+		assert_in_range(rules, 4, 60);
+		ruleset_parts_free(&parts);
+	}
+}
+
+/* The positions of words in output's rules: what stands before what is the firewall. */
+static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
+{
+	static const char *const order[] = {
+		"chain output", "policy drop", "@deny_v4 goto denied", "@deny_port_v6 goto denied", "ip daddr 127.0.0.1 meta l4proto", "oif \"lo\" accept",
+		"ct state established,related accept", "nd-neighbor-solicit", "meta mark 0x74656b31 meta l4proto", "\t\tmeta l4proto { tcp, udp } th dport 53 goto blocked",
+		"ip daddr 10.0.2.2 tcp dport { 443, 8080-8081, 65535 } accept", "@allow_v4 goto allowed", "@allow_port_v6", "@learned_v4 goto allowed",
+		"@learned_port_v6 goto allowed", "192.168.0.0/16 } goto private", "fe80::/10 } goto private", "\t\tgoto blocked\n", "chain input",
+		"tcp dport { 80, 8000-8020 } accept", "udp dport 5000 accept", "sctp dport 9-10 accept",
+	};
+	cleanup_text struct text text = {0};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(&ruleset_cases[1], &parts);
+	const char *position;
+
+	(void)unused;
+	ruleset_render(&ruleset, &text);
+	position = text.data;
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		const char *found = strstr(position, order[i]);
+
+		if (!found)
+			fail_msg("'%s' does not come after '%s'", order[i], i ? order[i - 1] : "the beginning");
+		position = found;
+	}
+	ruleset_parts_free(&parts);
+}
+
+static void block_accepts_nothing(void **unused)
+{
+	cleanup_text struct text text = {0};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(&ruleset_cases[4], &parts);
+
+	(void)unused;
+	ruleset_expect(&ruleset, &text);
+	assert_null(strstr(text.data, " accept\nrule"));
+	assert_non_null(strstr(text.data, "rule output counter drop\nrule input counter drop\nrule capture"));
+	ruleset_parts_free(&parts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_ruleset_is_the_golden_one),
+		cmocka_unit_test(every_change_is_the_golden_one_and_never_touches_learned_sets),
+		cmocka_unit_test(every_rule_that_is_expected_is_rendered_in_the_same_words),
+		cmocka_unit_test(output_refuses_and_accepts_in_the_order_of_the_design),
+		cmocka_unit_test(block_accepts_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

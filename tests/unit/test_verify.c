@@ -1,0 +1,284 @@
+/* fw/verify.c: what the two nft versions read back is the ruleset, and nothing that differs from it is. */
+#include "ruleset_cases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "fw/verify.h"
+
+static const char *const versions[] = {"1.0.6", "1.1.3"};
+#define VERSIONS (sizeof(versions) / sizeof(*versions))
+#define EVERYTHING (&ruleset_cases[1])
+
+static char *golden(const char *name, const char *version)
+{
+	char path[128], *json = NULL;
+
+	snprintf(path, sizeof(path), "unit/golden/%s.%s.json", name, version);
+	if (file_read(AT_FDCWD, path, 4u << 20, &json, NULL))
+		fail_msg("%s cannot be read", path);
+	return json;
+}
+
+static void what_either_nft_reads_back_is_verified(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES * VERSIONS; i++) {
+		const struct ruleset_case *ruleset_case = &ruleset_cases[i / VERSIONS];
+		cleanup_free char *json = golden(ruleset_case->name, versions[i % VERSIONS]);
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(ruleset_case, &parts);
+		struct error error = {0};
+
+		if (verify_ruleset(&ruleset, json, &error))
+			fail_msg("%s, nft %s: %s", ruleset_case->name, versions[i % VERSIONS], error.text);
+		ruleset_parts_free(&parts);
+	}
+}
+
+static void the_state_is_told_whatever_was_expected(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		cleanup_free char *json = golden(ruleset_cases[i].name, versions[0]);
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+		struct error error = {0};
+
+		ruleset.state = SHIELD_UP;
+		assert_int_equal(verify_state(&ruleset, json, &error), ruleset_cases[i].state);
+		ruleset_parts_free(&parts);
+	}
+}
+
+static void a_listing_of_another_state_is_not_verified(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		for (size_t j = 0; j < RULESET_CASES; j++) {
+			cleanup_free char *json = golden(ruleset_cases[j].name, versions[0]);
+			struct ruleset_parts parts;
+			struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+			struct error error = {0};
+
+			assert_int_equal(verify_ruleset(&ruleset, json, &error), i == j ? 0 : -EBADMSG);
+			ruleset_parts_free(&parts);
+		}
+	}
+}
+
+/* The text with the first `find` behind `after` replaced. Caller frees. */
+static char *edited(const char *json, const char *after, const char *find, const char *replace)
+{
+	const char *start = strstr(json, after), *position = start ? strstr(start, find) : NULL;
+	struct text text = {0};
+
+	if (!position)
+		fail_msg("'%s' after '%s' is not in the listing", find, after);
+	text_add_bytes(&text, json, (size_t)(position - json));
+	text_add(&text, replace);
+	text_add(&text, position + strlen(find));
+	return text_take(&text);
+}
+
+static void every_edit_is_a_difference(void **unused)
+{
+	static const struct {
+		const char *after, *find, *replace;
+		const char *shown; /* in the message */
+	} edits[] = {
+		{"", "\"terok_shield\", \"handle\"", "\"terok_shield\", \"flags\": [\"dormant\"], \"handle\"", "dormant"},
+		{"", "{\"table\":", "{\"table\": {\"family\": \"ip\", \"name\": \"terok_shield\", \"handle\": 9}}, {\"table\":", "unknown"},
+		{"", "{\"table\":", "{\"flowtable\": {\"family\": \"inet\", \"name\": \"f\"}}, {\"table\":", "flowtable"},
+		{"", "{\"table\":", "{\"map\": {\"family\": \"inet\", \"name\": \"m\"}}, {\"table\":", "map"},
+		{"", "{\"table\":", "{\"counter\": {\"family\": \"inet\", \"name\": \"c\"}}, {\"table\":", "counter"},
+		{"\"name\": \"output\"", "\"policy\": \"drop\"", "\"policy\": \"accept\"", "policy accept"},
+		{"\"name\": \"output\"", "\"hook\": \"output\"", "\"hook\": \"forward\"", "hook forward"},
+		{"\"name\": \"output\"", "\"prio\": 0", "\"prio\": 1", "priority 1"},
+		{"\"name\": \"output\"", "\"prio\": 0", "\"prio\": 0.5", "unknown"},
+		{"\"name\": \"output\"", "\"type\": \"filter\"", "\"type\": \"route\"", "type route"},
+		{"\"name\": \"capture\"", "\"prio\": -100", "\"prio\": 100", "priority 100"},
+		{"\"name\": \"denied\"", "\"name\": \"denied\"", "\"name\": \"denied\", \"comment\": \"x\"", "comment"},
+		{"\"name\": \"learned_v4\"", "\"timeout\"", "\"dynamic\"", "dynamic"},
+		{"\"name\": \"learned_v4\"", "131072", "65536", "65536"},
+		{"\"name\": \"learned_v4\"", "\"size\"", "\"timeout\": 3600, \"size\"", "timeout"},
+		{"\"name\": \"learned_v4\"", "counter", "quota", "quota"},
+		{"\"name\": \"allow_v4\"", "10.1.2.3", "10.1.2.4", "10.1.2.3"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"", "\"10.1.2.3\", \"8.8.8.8\"", "8.8.8.8"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"", "{\"elem\": {\"val\": \"10.1.2.3\", \"timeout\": 60}}", "unknown"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"", "{\"range\": [\"10.1.2.3\", \"10.1.2.4\"]}", "10.1.2.4"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"", "{\"range\": [\"10.1.2.4\", \"10.1.2.3\"]}", "unknown"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"", "{\"range\": [\"0.0.0.0\", \"255.255.255.255\"]}", "0.0.0.0/0"},
+		{"\"name\": \"allow_v6\"", "\"2001:db9::1\"", "{\"range\": [\"::\", \"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\"]}", "::/0"},
+		{"\"name\": \"allow_port_v4\"", "443", "444", "443"},
+		{"\"name\": \"allow_port_v4\"", "443", "{\"range\": [1, 443]}", "unknown"},
+		{"\"name\": \"deny_v4\"", "\"192.0.2.66\", ", "", "192.0.2.66"},
+		{"\"chain\": \"output\"", "\"@deny_v4\"", "\"@deny_v6\"", "@deny_v6"},
+		{"\"chain\": \"output\"", "\"op\": \"==\"", "\"op\": \"!=\"", "unknown"},
+		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"accept\": null}", "accept"},
+		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"jump\": {\"target\": \"denied\"}}", "jump"},
+		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"goto\": {\"target\": \"denied\"}}, {\"accept\": null}", "accept"},
+		{"\"chain\": \"output\"", "127.0.0.1", "127.0.0.2", "127.0.0.2"},
+		{"\"chain\": \"output\"", "\"right\": 53", "\"right\": 54", "dport 54"},
+		{"\"chain\": \"output\"", "\"right\": 53", "\"right\": 53.5", "unknown"},
+		{"\"chain\": \"output\"", "[2, 4]", "[2, 4, 8]", "8"},
+		{"\"chain\": \"output\"", "\"op\": \"in\"", "\"op\": \"==\"", "unknown"},
+		{"\"chain\": \"output\"", "[133, 135, 136]", "[133, 135, 136, 128]", "128"},
+		{"\"chain\": \"output\"", "1952803633", "1952803634", "0x74656b32"},
+		{"\"chain\": \"output\"", "{\"range\": [8080, 8081]}", "{\"range\": [8080, 8082]}", "8082"},
+		{"\"chain\": \"output\"", "{\"prefix\": {\"addr\": \"10.0.0.0\", \"len\": 8}}, ", "", "goto private"},
+		{"\"chain\": \"blocked\"", "\"group\": 100", "\"group\": 101", "group 101"},
+		{"\"chain\": \"blocked\"", "BLOCKED\"", "BLOCKED\\\" group 100 accept\\nrule x\"", "unknown"},
+		{"\"chain\": \"blocked\"", "\"expr\": 3", "\"expr\": 1", "unknown"},
+		{"\"chain\": \"blocked\"", "tcp reset", "icmp", "unknown"},
+		{"\"chain\": \"capture\"", "{\"redirect\": {\"port\": 53}}", "{\"redirect\": {\"port\": 54}}", ":54"},
+		{"\"chain\": \"capture\"", "{\"redirect\": {\"port\": 53}}", "{\"redirect\": {\"port\": 53, \"flags\": \"random\"}}", "random"},
+		{"\"chain\": \"capture\"", "{\"return\": null}", "{\"accept\": null}", "accept"},
+	};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
+
+	(void)unused;
+	for (size_t i = 0; i < VERSIONS * sizeof(edits) / sizeof(*edits); i++) {
+		size_t edit = i / VERSIONS;
+		cleanup_free char *json = golden(EVERYTHING->name, versions[i % VERSIONS]);
+		cleanup_free char *changed = edited(json, edits[edit].after, edits[edit].find, edits[edit].replace);
+		struct error error = {0};
+
+		if (verify_ruleset(&ruleset, changed, &error) != -EBADMSG)
+			fail_msg("verified with %s instead of %s", edits[edit].replace, edits[edit].find);
+		if (!strstr(error.text, edits[edit].shown))
+			fail_msg("'%s' is not in the message: %s", edits[edit].shown, error.text);
+		assert_int_equal(verify_state(&ruleset, changed, &error), SHIELD_ERROR);
+	}
+	ruleset_parts_free(&parts);
+}
+
+static const char *kind_of(const cJSON *object)
+{
+	return object->child->string;
+}
+
+static const char *chain_of(const cJSON *rule)
+{
+	return cJSON_GetObjectItemCaseSensitive(rule->child, "chain")->valuestring;
+}
+
+static void assert_refused(const struct ruleset *ruleset, const cJSON *document, const char *doing, int i)
+{
+	char *printed = cJSON_PrintUnformatted(document);
+	struct error error = {0};
+
+	if (verify_ruleset(ruleset, printed, &error) != -EBADMSG)
+		fail_msg("verified after %s object %d", doing, i);
+	cJSON_free(printed);
+}
+
+static void a_missing_doubled_or_displaced_object_is_a_difference(void **unused)
+{
+	cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
+	cJSON *document = cJSON_Parse(json), *list = document->child;
+	int count = cJSON_GetArraySize(list);
+
+	(void)unused;
+	assert_in_range(count, 60, 100);
+	for (int i = 1; i < count; i++) {
+		cJSON *object = cJSON_DetachItemFromArray(list, i), *next = cJSON_GetArrayItem(list, i);
+
+		assert_refused(&ruleset, document, "removing", i);
+		if (next && !strcmp(kind_of(object), "rule") && !strcmp(kind_of(next), "rule") && !strcmp(chain_of(object), chain_of(next))) {
+			cJSON_InsertItemInArray(list, i + 1, object);
+			assert_refused(&ruleset, document, "displacing", i);
+			object = cJSON_DetachItemFromArray(list, i + 1);
+		}
+		cJSON_InsertItemInArray(list, i, object);
+		cJSON_InsertItemInArray(list, i, cJSON_Duplicate(object, true));
+		assert_refused(&ruleset, document, "doubling", i);
+		cJSON_DeleteItemFromArray(list, i);
+	}
+	cJSON_Delete(document);
+	ruleset_parts_free(&parts);
+}
+
+static void networks_may_come_back_cut_and_joined_in_any_way(void **unused)
+{
+	static const struct {
+		const char *find, *replace;
+	} spellings[] = {
+		{"{\"prefix\": {\"addr\": \"192.0.2.0\", \"len\": 23}}", "{\"range\": [\"192.0.2.0\", \"192.0.3.254\"]}, \"192.0.3.255\""},
+		{"{\"prefix\": {\"addr\": \"192.0.2.0\", \"len\": 23}}, {\"prefix\": {\"addr\": \"192.0.4.0\", \"len\": 24}}",
+		 "{\"range\": [\"192.0.2.0\", \"192.0.4.255\"]}"},
+		{"\"198.51.100.7\"", "{\"prefix\": {\"addr\": \"198.51.100.7\", \"len\": 32}}"},
+		{"{\"prefix\": {\"addr\": \"255.255.255.0\", \"len\": 24}}", "{\"range\": [\"255.255.255.0\", \"255.255.255.255\"]}"},
+		{"{\"prefix\": {\"addr\": \"2001:db8::\", \"len\": 32}}",
+		 "{\"range\": [\"2001:db8::\", \"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\"]}"},
+	};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++) {
+		cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
+		cleanup_free char *changed = edited(json, "\"name\": \"allow_v4\"", spellings[i].find, spellings[i].replace);
+		struct error error = {0};
+
+		if (verify_ruleset(&ruleset, changed, &error))
+			fail_msg("%s: %s", spellings[i].replace, error.text);
+	}
+	ruleset_parts_free(&parts);
+}
+
+static void what_was_learned_and_counted_makes_no_difference(void **unused)
+{
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
+	cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
+	cleanup_free char *counted = edited(json, "\"chain\": \"blocked\"", "{\"counter\": null}", "{\"counter\": {\"packets\": 7, \"bytes\": 900}}");
+	cleanup_free char *learned = edited(counted, "\"name\": \"learned_v4\"", "\"flags\"",
+					    "\"elem\": [{\"elem\": {\"val\": \"198.51.100.10\", \"timeout\": 60, \"expires\": 59}}], \"flags\"");
+	struct error error = {0};
+
+	(void)unused;
+	if (verify_ruleset(&ruleset, learned, &error))
+		fail_msg("%s", error.text);
+	ruleset_parts_free(&parts);
+}
+
+static void what_is_no_listing_is_refused(void **unused)
+{
+	static const char *const texts[] = {"", "{", "[]", "null", "{\"nftables\": {}}", "{\"nftables\": []}", "{\"nftables\": [], \"more\": 1}", "{\"nftables\": []} x",
+					    "{\"nftables\": [1, null, {}, {\"a\": 1, \"b\": 2}]}"};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(&ruleset_cases[0], &parts);
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct error error = {0};
+
+		assert_int_equal(verify_ruleset(&ruleset, texts[i], &error), -EBADMSG);
+		assert_int_equal(error.code, EBADMSG);
+	}
+	ruleset_parts_free(&parts);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_either_nft_reads_back_is_verified),
+		cmocka_unit_test(the_state_is_told_whatever_was_expected),
+		cmocka_unit_test(a_listing_of_another_state_is_not_verified),
+		cmocka_unit_test(every_edit_is_a_difference),
+		cmocka_unit_test(a_missing_doubled_or_displaced_object_is_a_difference),
+		cmocka_unit_test(networks_may_come_back_cut_and_joined_in_any_way),
+		cmocka_unit_test(what_was_learned_and_counted_makes_no_difference),
+		cmocka_unit_test(what_is_no_listing_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
