@@ -21,7 +21,7 @@
 #include "config/profile.h"
 
 #define CONFIG_OCTETS_MAX (1u << 20)
-#define DNS_PORT 53
+#define DNS_PORT          53
 
 #define SHOWN(word) text_escaped((char[200]){0}, 200, word)
 
@@ -80,8 +80,8 @@ static int advance(struct reader *reader)
 
 		if (reader->parser.error == YAML_MEMORY_ERROR)
 			return error_errno(reader->error, ENOMEM, "%s", SHOWN(reader->path));
-		return bad_at(reader, reader->parser.error == YAML_READER_ERROR ? reader->parser.mark : reader->parser.problem_mark, "not valid YAML: %s",
-			      problem);
+		return bad_at(reader, reader->parser.error == YAML_READER_ERROR ? reader->parser.mark : reader->parser.problem_mark,
+			"not valid YAML: %s", problem);
 	}
 	if (has_anchor_or_tag(&reader->event))
 		return bad(reader, "anchors, aliases and tags are not supported; write the value itself");
@@ -257,7 +257,8 @@ static int read_upstream(struct reader *reader)
 	if (strncasecmp(text, "tls://", 6) == 0)
 		return bad(reader, "'%s': DNS over TLS is not supported yet; give an address", SHOWN(text));
 	if (addr_endpoint_parse(&endpoint, text, strlen(text), DNS_PORT) || endpoint.port == 0)
-		return bad(reader, "'%s' is no address with an optional port, such as 192.0.2.1, 192.0.2.1:5353 or \"[2001:db8::1]:53\"", SHOWN(text));
+		return bad(reader, "'%s' is no address with an optional port, such as 192.0.2.1, 192.0.2.1:5353 or \"[2001:db8::1]:53\"",
+			SHOWN(text));
 	if (addr_scope(&endpoint.addr) == ADDR_UNSPECIFIED || addr_scope(&endpoint.addr) == ADDR_MULTICAST)
 		return bad(reader, "'%s' is no resolver's address", SHOWN(text));
 	if (settings->upstream_count == SETTINGS_UPSTREAMS_MAX)
@@ -311,8 +312,13 @@ static int read_reject(struct reader *reader)
 /* ---- the whole ---- */
 
 static const struct key top_keys[] = {
-	{"mode", read_mode}, {"default_profiles", read_default_profiles}, {"loopback_ports", read_loopback_ports},
-	{"audit", read_audit}, {"dns", read_dns}, {"reject", read_reject}, {NULL, NULL},
+	{"mode", read_mode},
+	{"default_profiles", read_default_profiles},
+	{"loopback_ports", read_loopback_ports},
+	{"audit", read_audit},
+	{"dns", read_dns},
+	{"reject", read_reject},
+	{NULL, NULL},
 };
 
 /* The only document. Nothing at all, or comments alone, leaves the defaults. */

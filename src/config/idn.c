@@ -31,7 +31,7 @@ int idn_to_ascii(const char *text, size_t length, char ascii[IDN_ASCII_MAX], str
 	result = idn2_to_ascii_8z(name, &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (result != IDN2_OK)
 		return error_set(error, result == IDN2_MALLOC ? ENOMEM : EINVAL, "'%s': not a valid internationalized name: %s", shown,
-				 idn2_strerror(result));
+			idn2_strerror(result));
 	fits = is_name_text(converted) && strlen(converted) < IDN_ASCII_MAX;
 	if (fits)
 		snprintf(ascii, IDN_ASCII_MAX, "%s", converted);

@@ -13,10 +13,10 @@
 #include "base/hash.h"
 #include "config/idn.h"
 
-#define PROFILE_OCTETS_MAX (16u << 20)
+#define PROFILE_OCTETS_MAX  (16u << 20)
 #define PROFILE_ENTRIES_MAX (1u << 20)
-#define NAME_OCTETS_MAX 64
-#define SUFFIX ".txt"
+#define NAME_OCTETS_MAX     64
+#define SUFFIX              ".txt"
 
 #define SHOWN(word) text_escaped((char[300]){0}, 300, word)
 
@@ -90,7 +90,8 @@ struct seen {
 
 static uint64_t seen_hash(const struct seen *seen, const struct rule *rule)
 {
-	uint8_t content[32 + NAME_WIRE_MAX] = {(uint8_t)rule->kind, rule->exclude, rule->protocol, (uint8_t)(rule->port >> 8), (uint8_t)rule->port};
+	uint8_t content[32 + NAME_WIRE_MAX] = {
+		(uint8_t)rule->kind, rule->exclude, rule->protocol, (uint8_t)(rule->port >> 8), (uint8_t)rule->port};
 	size_t length = 5;
 
 	if (rule->kind == RULE_NET) {
@@ -170,7 +171,7 @@ static size_t count_lines(const char *data, size_t length)
 }
 
 static int line_parse(struct profile_set *set, const struct seen *seen, const char *source, const char *start, size_t length, uint32_t line,
-		      struct error *error)
+	struct error *error)
 {
 	const char *text = start;
 	size_t rest = rule_strip(&text, length);
@@ -185,7 +186,8 @@ static int line_parse(struct profile_set *set, const struct seen *seen, const ch
 	if (*slot)
 		return 0;
 	if (set->count == PROFILE_ENTRIES_MAX)
-		return error_set(error, EFBIG, "%s:%u: the profiles have more than %u entries together", SHOWN(source), line, PROFILE_ENTRIES_MAX);
+		return error_set(
+			error, EFBIG, "%s:%u: the profiles have more than %u entries together", SHOWN(source), line, PROFILE_ENTRIES_MAX);
 	if (entry_add(set, &rule, line))
 		return error_errno(error, ENOMEM, "%s", SHOWN(source));
 	*slot = (uint32_t)set->count;
@@ -267,7 +269,7 @@ static int unknown_profile(const struct profile_path *path, const char *name, st
 		}
 	}
 	result = error_set(error, ENOENT, "there is no profile '%s'%s%s%s; there are: %s", SHOWN(name), nearest ? ", did you mean '" : "",
-			   nearest ? nearest : "", nearest ? "'?" : "", list.data && !text_failed(&list) ? list.data : "none");
+		nearest ? nearest : "", nearest ? "'?" : "", list.data && !text_failed(&list) ? list.data : "none");
 	profile_names_free(names, count);
 	return result;
 }
@@ -286,7 +288,8 @@ static int profile_read(const char *file, char **data, size_t *length)
 int profile_load(struct profile_set *set, const struct profile_path *path, const char *name, struct error *error)
 {
 	if (!profile_name_is_safe(name))
-		return error_set(error, EINVAL, "'%s' is no profile's name: letters, digits, '_', '.' and '-', at most %d", SHOWN(name), NAME_OCTETS_MAX);
+		return error_set(error, EINVAL, "'%s' is no profile's name: letters, digits, '_', '.' and '-', at most %d", SHOWN(name),
+			NAME_OCTETS_MAX);
 	for (size_t i = 0; i < path->count; i++) {
 		cleanup_free char *file = NULL;
 		cleanup_free char *data = NULL;

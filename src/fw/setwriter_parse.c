@@ -139,6 +139,8 @@ void setwriter_parse_listing(struct setwriter_listing *listing, struct netlink_s
 	}
 }
 
+_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1, "one attribute for the table in all messages");
+
 bool setwriter_parse_foreign(struct netlink_span datagram, uint32_t port_id, const char *table)
 {
 	struct netlink_message message;
@@ -154,8 +156,6 @@ bool setwriter_parse_foreign(struct netlink_span datagram, uint32_t port_id, con
 		case NFTABLES_TYPE(NFT_MSG_DELSET):
 		case NFTABLES_TYPE(NFT_MSG_NEWSETELEM):
 		case NFTABLES_TYPE(NFT_MSG_DELSETELEM):
-			/* The table's name is attribute 1 in all of them. */
-			_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1, "one attribute for the table");
 			if (netlink_find(netlink_attributes(&message), NFTA_TABLE_NAME, &name) && name.payload.length == strlen(table) + 1 &&
 			    !memcmp(name.payload.data, table, name.payload.length))
 				return true;

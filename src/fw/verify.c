@@ -157,7 +157,10 @@ static bool add_scalar(struct text *text, const char *field, const cJSON *json)
 		return add_prefix(text, member);
 	if (member && !strcmp(member->string, "range"))
 		return add_range(text, member);
-	return cJSON_IsString(json) ? add_word(text, json) : add_named_number(text, field, json);
+	/* Everything but addresses and names of sets comes as a number. */
+	if (cJSON_IsString(json))
+		return (strstr(field, "daddr") || *json->valuestring == '@') && add_word(text, json);
+	return add_named_number(text, field, json);
 }
 
 static bool add_list(struct text *text, const char *field, const cJSON *json, const char *separator)
@@ -216,11 +219,16 @@ static bool add_left(struct text *text, const cJSON *json)
 	return true;
 }
 
+static bool is_interface(const char *field)
+{
+	return !strcmp(field, "meta oif") || !strcmp(field, "meta iif");
+}
+
 static bool add_right(struct text *text, const char *field, const cJSON *json)
 {
 	const cJSON *member = only_member(json);
 
-	if (!strcmp(field, "oif") || !strcmp(field, "iif") || !strcmp(field, "meta oif") || !strcmp(field, "meta iif")) {
+	if (is_interface(field)) {
 		text_add(text, "\"");
 		if (!add_word(text, json))
 			return false;
@@ -247,7 +255,7 @@ static bool add_match(struct text *text, const cJSON *json)
 	if (!values_known || !add_left(&field, values[1]) || text_failed(&field))
 		return false;
 	by_bits = !strcmp(field.data, "ct state");
-	text_addf(text, "%s ", !strcmp(field.data, "meta oif") || !strcmp(field.data, "meta iif") ? field.data + strlen("meta ") : field.data);
+	text_addf(text, "%s ", is_interface(field.data) ? field.data + strlen("meta ") : field.data);
 	if (!is_string(values[0], by_bits ? "in" : "=="))
 		return false;
 	return by_bits ? add_list(text, field.data, values[2], ",") : add_right(text, field.data, values[2]);
@@ -379,16 +387,27 @@ static bool add_rule(struct text *text, const cJSON *json)
 		return false;
 	cJSON_ArrayForEach(statement, values[4]) {
 		text_add(text, " ");
-		if (!add_statement(text, statement))
-			return false;
+		if (add_statement(text, statement))
+			continue;
+		text_add(text, " ");
+		add_unknown(text, statement);
 	}
 	return true;
 }
 
-/* A word, or several. */
+/* A word, or several: newer versions of nft leave the list out around a single one. */
 static bool add_words(struct text *text, const cJSON *json, const char *separator)
 {
-	return cJSON_IsString(json) ? add_word(text, json) : add_list(text, "", json, separator);
+	const cJSON *item;
+
+	if (!cJSON_IsArray(json))
+		return add_word(text, json);
+	cJSON_ArrayForEach(item, json) {
+		text_add(text, item == json->child ? "" : separator);
+		if (!add_word(text, item))
+			return false;
+	}
+	return true;
 }
 
 static bool add_set_head(struct text *text, const cJSON **values)

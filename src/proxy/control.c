@@ -25,7 +25,7 @@ struct caller {
 	struct proxy *proxy;
 	unsigned slot, generation;
 	unsigned unanswered; /* questions of `resolve` */
-	unsigned rcode;	     /* the last that was not NOERROR */
+	unsigned rcode;	     /* NOERROR when one of them was answered so, otherwise the last one's */
 	bool closing;
 };
 
@@ -189,7 +189,7 @@ static void request_resolve(struct caller *caller, char *argument)
 	client.control.slot = caller->slot;
 	client.control.generation = caller->generation;
 	caller->unanswered = 2;
-	caller->rcode = RCODE_NOERROR;
+	caller->rcode = RCODE_SERVFAIL;
 	query_ask(caller->proxy, &client, &name, TYPE_A);
 	query_ask(caller->proxy, &client, &name, TYPE_AAAA);
 }
@@ -338,7 +338,7 @@ void control_reply(struct proxy *proxy, const struct client *client, const uint8
 
 		if (rcode == RCODE_NOERROR)
 			addresses_print(bufferevent_get_output(caller->stream), reply, length);
-		else
+		if (caller->rcode != RCODE_NOERROR)
 			caller->rcode = rcode;
 	}
 	if (--caller->unanswered)
@@ -351,10 +351,10 @@ void control_reply(struct proxy *proxy, const struct client *client, const uint8
 		caller_end(caller, "the name does not exist, or the policy refuses it");
 		return;
 	case RCODE_REFUSED:
-		caller_end(caller, "the policy refuses the name");
+		caller_end(caller, "the policy or the upstream resolver refuses the name");
 		return;
 	default:
-		caller_end(caller, "no upstream resolver answered");
+		caller_end(caller, "no upstream resolver answered, or it failed");
 		return;
 	}
 }

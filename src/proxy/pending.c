@@ -3,7 +3,8 @@
  * Theory of operation. A pending question is in one of two states: it waits for a datagram on a socket of its own (UDP), or it talks over a connection of
  * its own (TCP, after an answer that was truncated). The socket is connected, so the kernel lets only the server's address and port in, its source port is the kernel's
  * unpredictable choice, and the id is fresh for each message. A message that is not the answer (wrong id, wrong question) is passed over and the wait goes on; one that is and
- * is malformed, a refusal by the server, an ICMP error or the timeout lead to the next attempt, with the next server. After PENDING_ATTEMPTS those who wait are told.
+ * is malformed, a refusal by the server, an ICMP error or the timeout lead to the next attempt, with the next server. After PENDING_ATTEMPTS, or when every server has
+ * refused, those who wait are told, with the rcode of the last refusal: a client treats REFUSED for AAAA otherwise than SERVFAIL.
  * pending_free() undoes a pending question completely, whatever its state.
  */
 #include "proxy/pending.h"
@@ -31,12 +32,14 @@ struct pending {
 	uint64_t hash;
 	struct waiting *waiting, **waiting_end;
 	unsigned attempt; /* messages sent so far */
+	unsigned refusals; /* servers that answered with an rcode that is no answer */
 	unsigned server;
 	uint16_t id;
 	int fd; /* UDP; -1 */
 	struct event *event;
 	struct bufferevent *stream; /* TCP; NULL */
 	int last_error_ede;
+	int last_rcode; /* what those who wait are told in the end */
 };
 
 struct pendings {
@@ -170,7 +173,7 @@ static void waiting_add(struct pendings *pendings, struct pending *pending, cons
 
 static void pending_failed(struct pending *pending, int ede)
 {
-	query_failed(pending->proxy, pending, ede);
+	query_failed(pending->proxy, pending, pending->last_rcode, ede);
 	pending_free(pending);
 }
 
@@ -218,7 +221,11 @@ static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t
 		return true;
 	}
 	if (answer->rcode != RCODE_NOERROR && answer->rcode != RCODE_NXDOMAIN) {
-		attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
+		pending->last_rcode = answer->rcode;
+		if (++pending->refusals >= pendings->upstreams.count)
+			pending_failed(pending, EDE_NONE); /* each has said so: asking again would change nothing */
+		else
+			attempt_failed(pending, EDE_NONE);
 		return true;
 	}
 	pendings->upstreams.preferred = pending->server;
@@ -384,7 +391,8 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 	pending->hash = hash;
 	pending->waiting = NULL;
 	pending->waiting_end = &pending->waiting;
-	pending->attempt = 0;
+	pending->attempt = pending->refusals = 0;
+	pending->last_rcode = RCODE_SERVFAIL;
 	pending->fd = -1;
 	waiting_add(pendings, pending, client, question);
 	pending_send(pending);

@@ -237,9 +237,9 @@ void query_answered(struct proxy *proxy, struct pending *pending, const uint8_t 
 	}
 }
 
-void query_failed(struct proxy *proxy, struct pending *pending, int ede)
+void query_failed(struct proxy *proxy, struct pending *pending, int rcode, int ede)
 {
 	proxy->counters[COUNT_FAILED]++;
 	for (const struct waiting *waiting = pending_waiting(pending); waiting; waiting = waiting->next)
-		reply_error_send(proxy, &waiting->client, &waiting->question, RCODE_SERVFAIL, ede, "terok-shield: no upstream resolver answered");
+		reply_error_send(proxy, &waiting->client, &waiting->question, rcode, ede, "terok-shield: no upstream resolver answered");
 }

@@ -15,8 +15,8 @@ void query_ask(struct proxy *proxy, const struct client *client, const struct na
 /* The upstream's answer to a question in flight: `answer` was parsed and is clean or was rewritten; everybody who waits is served. filtered: inside addresses were removed. */
 void query_answered(struct proxy *proxy, struct pending *pending, const uint8_t *wire, const struct answer *answer, bool filtered);
 
-/* No upstream answered. ede: why. */
-void query_failed(struct proxy *proxy, struct pending *pending, int ede);
+/* No upstream answered (rcode SERVFAIL), or all refused (their rcode). ede: why, or EDE_NONE. */
+void query_failed(struct proxy *proxy, struct pending *pending, int rcode, int ede);
 
 /* Whether the policy of now lets `name` keep the element `key` in the learned sets. context: the proxy. For leases_review(). */
 bool query_name_may_keep(void *proxy, const struct name *name, const struct setwriter_key *key);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -22,12 +23,13 @@
 #include "base/text.h"
 #include "state/bundle_file.h"
 
-#define ROTATED BUNDLE_AUDIT ".1"
-#define LINE_OCTETS_MAX 4096
+#define ROTATED          BUNDLE_AUDIT ".1"
+#define LINE_OCTETS_MAX  4096
 #define FIELD_OCTETS_MAX 1024u /* of one string, before escaping */
 #define FIELD_OCTETS_MIN 32u
-#define ATTEMPTS 4 /* at a file that others rotate away */
-#define TAIL_OCTETS_MAX (AUDIT_ROTATE_OCTETS + (1u << 20))
+#define SECOND_LOOK_MS   1
+#define ATTEMPTS         4 /* at a file that others rotate away */
+#define TAIL_OCTETS_MAX  (AUDIT_ROTATE_OCTETS + (1u << 20))
 
 /* ---- the line ---- */
 
@@ -98,10 +100,10 @@ static char *line_print(const char *container, const struct audit_event *event, 
 	char when[32], *printed = NULL;
 
 	if (object && cJSON_AddStringToObject(object, "ts", clock_wall_text(when, sizeof(when), clock_wall_s())) &&
-	    field_add(object, "container", container, max) && field_add(object, "action", event->action, max) &&
-	    field_add(object, "dest", event->dest, max) && (!event->port || cJSON_AddNumberToObject(object, "port", event->port)) &&
-	    field_add(object, "proto", event->protocol, max) && field_add(object, "domain", event->domain, max) &&
-	    field_add(object, "detail", event->detail, max))
+		field_add(object, "container", container, max) && field_add(object, "action", event->action, max) &&
+		field_add(object, "dest", event->dest, max) && (!event->port || cJSON_AddNumberToObject(object, "port", event->port)) &&
+		field_add(object, "proto", event->protocol, max) && field_add(object, "domain", event->domain, max) &&
+		field_add(object, "detail", event->detail, max))
 		printed = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	return printed;
@@ -129,17 +131,30 @@ static void rotate(const struct bundle *bundle, int fd, const struct stat *statu
 
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return;
-	if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == status->st_dev && named.st_ino == status->st_ino)
-		(void)renameat(bundle->fd, BUNDLE_AUDIT, bundle->fd, ROTATED); /* when it fails the log grows, and the next writer tries again */
+	if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == status->st_dev &&
+		named.st_ino == status->st_ino)
+		(void)renameat(
+			bundle->fd, BUNDLE_AUDIT, bundle->fd, ROTATED); /* when it fails the log grows, and the next writer tries again */
 	flock(fd, LOCK_UN);
 }
 
-/* Whether the file ends inside a line: a disk was full, or a writer was killed. */
-static bool ends_inside_line(int fd, off_t size)
+static bool last_is_newline(int fd, off_t size)
 {
 	char last;
 
-	return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+	return size == 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
+}
+
+/* Whether the file ends inside a line: a disk was full, or a writer was killed. A line that is being written at this moment looks the same, since a
+ * file grows by the page, so we look twice. To be wrong would cost an empty line. */
+static bool ends_inside_line(int fd, off_t size)
+{
+	struct stat later;
+
+	if (last_is_newline(fd, size))
+		return false;
+	nanosleep(&(struct timespec){.tv_nsec = SECOND_LOOK_MS * 1000000L}, NULL);
+	return fstat(fd, &later) == 0 && later.st_size == size && !last_is_newline(fd, size);
 }
 
 /* One attempt. Returns 1 when the line has to be written again. */
@@ -162,7 +177,8 @@ static int append(const struct bundle *bundle, const char *line)
 		struct stat named;
 
 		rotate(bundle, fd, &status);
-		if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) || named.st_ino != status.st_ino || named.st_dev != status.st_dev)
+		if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) || named.st_ino != status.st_ino ||
+			named.st_dev != status.st_dev)
 			return 1;
 	}
 	do
@@ -239,7 +255,7 @@ static int generations_read(const struct bundle *bundle, struct generation gener
 		if (result)
 			return result;
 		if (!generations[0].data || !generations[1].data || generations[0].ino != generations[1].ino ||
-		    generations[0].dev != generations[1].dev)
+			generations[0].dev != generations[1].dev)
 			return 0;
 		free(generations[0].data);
 		free(generations[1].data);
@@ -287,7 +303,7 @@ static int tail_collect(struct tail *tail, const struct generation *generation)
 			if (!tail->lines[tail->count])
 				return -ENOMEM;
 			tail->count++;
-		} else {
+		} else if (start < end) {
 			tail->damaged++;
 		}
 		end = start;

@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define HOOKS "hooks"
-#define LOCK "lock"
+#define HOOKS         "hooks"
+#define LOCK          "lock"
 #define LOCK_PAUSE_MS 5u
 #define NAME_SAFE_MAX 128
 
@@ -117,10 +117,12 @@ static int file_check(const struct stat *status, const char *name, struct error 
 	if (status->st_uid != geteuid())
 		return error_set(error, EPERM, "%s: it belongs to another user; remove it and prepare the container anew", SHOWN(name));
 	if (status->st_mode & (S_IWGRP | S_IWOTH))
-		return error_set(error, EPERM, "%s: it can be written by group or others; remove it and prepare the container anew", SHOWN(name));
+		return error_set(
+			error, EPERM, "%s: it can be written by group or others; remove it and prepare the container anew", SHOWN(name));
 	/* 0 is a file that was replaced after we had opened it: whole, and ours. */
 	if (status->st_nlink > 1)
-		return error_set(error, EPERM, "%s: it has another name elsewhere (a hard link); remove it and prepare the container anew", SHOWN(name));
+		return error_set(error, EPERM, "%s: it has another name elsewhere (a hard link); remove it and prepare the container anew",
+			SHOWN(name));
 	return 0;
 }
 
@@ -156,8 +158,8 @@ int bundle_lock(const struct bundle *bundle, unsigned timeout_ms, struct error *
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_errno(error, errno, "%s: cannot lock", SHOWN(bundle->path));
 		if (waited_ms >= timeout_ms)
-			return error_set(error, ETIMEDOUT, "%s: another command has been changing it for %u ms; try again", SHOWN(bundle->path),
-					 timeout_ms);
+			return error_set(error, ETIMEDOUT, "%s: another command has been changing it for %u ms; try again",
+				SHOWN(bundle->path), timeout_ms);
 		nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_MS * 1000000L}, NULL);
 	}
 	return take_fd(fd);

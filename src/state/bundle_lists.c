@@ -68,10 +68,10 @@ static int line_rule(enum bundle_list list, const struct line *line, struct rule
 		return error_prefix(error, "%s:%u", lists[list].file, line->number);
 	if ((rule->kind == RULE_NET) != lists[list].networks)
 		return error_set(error, EINVAL, "%s:%u: this list is for %s only", lists[list].file, line->number,
-				 lists[list].networks ? "addresses and networks" : "names");
+			lists[list].networks ? "addresses and networks" : "names");
 	if (rule->exclude && lists[list].layer == POLICY_LIVE)
 		return error_set(error, EINVAL, "%s:%u: '!' has no place here; what is denied stands in %s", lists[list].file, line->number,
-				 lists[lists[list].networks ? BUNDLE_DENY_LIST : BUNDLE_DENIED_DOMAINS].file);
+			lists[lists[list].networks ? BUNDLE_DENY_LIST : BUNDLE_DENIED_DOMAINS].file);
 	if (rule->port && lists[list].denies)
 		return error_set(error, EINVAL, "%s:%u: what is denied takes no port", lists[list].file, line->number);
 	return 0;
@@ -94,7 +94,7 @@ static void line_source(enum bundle_list list, const struct line *line, char sou
 		comment++;
 	colon = memrchr(comment, ':', (size_t)(end - comment));
 	if (!colon || colon == comment || end - colon - 1 < 1 || end - colon - 1 > 9 || colon - comment >= SOURCE_OCTETS_MAX ||
-	    memchr(comment, '\0', (size_t)(end - comment)))
+		memchr(comment, '\0', (size_t)(end - comment)))
 		return;
 	for (const char *digit = colon + 1; digit < end; digit++) {
 		if (*digit < '0' || *digit > '9')
@@ -186,8 +186,8 @@ static bool names_the_same(const struct rule *a, const struct rule *b)
 	return name_equal(&a->name, &b->name);
 }
 
-int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule, struct text *result,
-		     bool *changed, struct error *error)
+int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule,
+	struct text *result, bool *changed, struct error *error)
 {
 	struct line line = {0};
 	bool there = false;
@@ -219,7 +219,7 @@ int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enu
 }
 
 static int list_edit_file(const struct bundle *bundle, enum bundle_list list, enum bundle_edit edit, const struct rule *rule, bool *changed,
-			  struct error *error)
+	struct error *error)
 {
 	cleanup_free char *data = NULL;
 	cleanup_text struct text edited = {0};

@@ -6,18 +6,19 @@
 #include "state/bundle.h"
 
 /* What bundle_settings_read(), bundle_runtime_read() and bundle_list_load() do with what they read; data need not end in a NUL. */
-int bundle_settings_parse(const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error);
+int bundle_settings_parse(
+	const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error);
 int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime *runtime, struct error *error);
 int bundle_list_parse(enum bundle_list list, const char *data, size_t length, struct policy *policy, struct error *error);
 
 enum bundle_edit {
-	BUNDLE_EDIT_ADD,	/* the rule is in it afterwards, once */
-	BUNDLE_EDIT_DROP_SAME,	/* no line for the same name or network is in it, whatever its port */
+	BUNDLE_EDIT_ADD,        /* the rule is in it afterwards, once */
+	BUNDLE_EDIT_DROP_SAME,  /* no line for the same name or network is in it, whatever its port */
 	BUNDLE_EDIT_DROP_EQUAL, /* no equal line is in it */
 };
 
 /* The edited list. Comments and all other lines stay, in their order. result: empty at first. *changed: whether it says something else than data. */
-int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule, struct text *result,
-		     bool *changed, struct error *error);
+int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule,
+	struct text *result, bool *changed, struct error *error);
 
 #endif

@@ -66,19 +66,21 @@ int bundle_check_path(const char *path, struct error *error)
 	if (strlen(path) >= PATH_MAX)
 		return error_set(error, EPERM, "state folder: the path has more than %d octets", PATH_MAX - 1);
 	if (has_odd_component(path))
-		return error_set(error, EPERM, "state folder '%s': the path has an empty, '.' or '..' component; write it without", SHOWN(path));
+		return error_set(
+			error, EPERM, "state folder '%s': the path has an empty, '.' or '..' component; write it without", SHOWN(path));
 	for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++) {
 		const char *folder = system_folders[i];
 
 		if (is_at_or_below(path, folder) && (strcmp(folder, "/root") != 0 || !home_is_below_root()))
-			return error_set(error, EPERM, "state folder '%s': it lies in the system folder %s; choose another place", SHOWN(path), folder);
+			return error_set(error, EPERM, "state folder '%s': it lies in the system folder %s; choose another place",
+				SHOWN(path), folder);
 	}
 	return 0;
 }
 
 struct walk {
 	const char *path; /* as it was given, for messages */
-	int folder_fd;	  /* of the folder reached so far, checked */
+	int folder_fd;    /* of the folder reached so far, checked */
 	struct stat folder;
 	char resolved[PATH_MAX]; /* its path without links; "" for "/" */
 	char rest[2 * PATH_MAX]; /* what is still to be walked begins at rest[at] */
@@ -121,7 +123,7 @@ static bool others_can_write(const struct stat *status)
 static int refuse(const struct walk *walk, const char *component, const char *why)
 {
 	return error_set(walk->error, EPERM, "state folder '%s': %s%s%s %s", SHOWN(walk->path), SHOWN(walk->resolved),
-			 component[0] == '/' ? "" : "/", SHOWN(component), why);
+		component[0] == '/' ? "" : "/", SHOWN(component), why);
 }
 
 static int resolved_add(struct walk *walk, const char *component)
@@ -139,7 +141,8 @@ static int resolved_add(struct walk *walk, const char *component)
 		return 0;
 	}
 	if ((size_t)snprintf(walk->resolved + length, room, "/%s", component) >= room)
-		return error_set(walk->error, ENAMETOOLONG, "state folder '%s': the path is too long with its links followed", SHOWN(walk->path));
+		return error_set(
+			walk->error, ENAMETOOLONG, "state folder '%s': the path is too long with its links followed", SHOWN(walk->path));
 	return 0;
 }
 
@@ -187,11 +190,13 @@ static int walk_follow(struct walk *walk, int fd, const struct stat *status, con
 		return refuse(walk, component, "leads through too many symbolic links");
 	length = readlinkat(fd, "", target, sizeof(target) - 1);
 	if (length <= 0)
-		return error_errno(walk->error, length ? errno : ENOENT, "state folder '%s': cannot read a link on the way", SHOWN(walk->path));
+		return error_errno(
+			walk->error, length ? errno : ENOENT, "state folder '%s': cannot read a link on the way", SHOWN(walk->path));
 	target[length] = '\0';
 	written = snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest + walk->at);
 	if (written < 0 || (size_t)written >= sizeof(rest))
-		return error_set(walk->error, ENAMETOOLONG, "state folder '%s': the path is too long with its links followed", SHOWN(walk->path));
+		return error_set(
+			walk->error, ENAMETOOLONG, "state folder '%s': the path is too long with its links followed", SHOWN(walk->path));
 	memcpy(walk->rest, rest, (size_t)written + 1);
 	walk->at = 0;
 	return target[0] == '/' ? walk_enter_root(walk) : 0;
@@ -215,7 +220,8 @@ static int walk_finish(struct walk *walk, int fd, const struct stat *status, con
 	if (status->st_uid != walk->self)
 		return refuse(walk, component, "belongs to another user; the state folder has to be the caller's own");
 	if (others_can_write(status))
-		return refuse(walk, component, "can be written by group or others, so its content cannot be trusted; remove it and prepare the container anew");
+		return refuse(walk, component,
+			"can be written by group or others, so its content cannot be trusted; remove it and prepare the container anew");
 	walk->bundle_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (walk->bundle_fd < 0)
 		return error_errno(walk->error, errno, "state folder '%s'", SHOWN(walk->path));
@@ -230,7 +236,8 @@ static int walk_next(struct walk *walk, char component[NAME_MAX + 1])
 	walk->at += strspn(walk->rest + walk->at, "/");
 	length = strcspn(walk->rest + walk->at, "/");
 	if (length > NAME_MAX)
-		return error_set(walk->error, ENAMETOOLONG, "state folder '%s': a component has more than %d octets", SHOWN(walk->path), NAME_MAX);
+		return error_set(
+			walk->error, ENAMETOOLONG, "state folder '%s': a component has more than %d octets", SHOWN(walk->path), NAME_MAX);
 	memcpy(component, walk->rest + walk->at, length);
 	component[length] = '\0';
 	walk->at += length;
@@ -251,7 +258,8 @@ static int walk_step(struct walk *walk)
 		return 0;
 	fd = component_open(walk, component);
 	if (fd < 0 || fstat(fd, &status))
-		return error_errno(walk->error, errno, "state folder '%s': %s/%s", SHOWN(walk->path), SHOWN(walk->resolved), SHOWN(component));
+		return error_errno(
+			walk->error, errno, "state folder '%s': %s/%s", SHOWN(walk->path), SHOWN(walk->resolved), SHOWN(component));
 	if (S_ISLNK(status.st_mode))
 		return walk_follow(walk, fd, &status, component);
 	if (!S_ISDIR(status.st_mode))
@@ -263,8 +271,13 @@ static int walk_step(struct walk *walk)
 
 int bundle_path_open(const char *path, bool create, struct error *error)
 {
-	struct walk walk = {
-		.path = path, .folder_fd = -1, .bundle_fd = -1, .create = create, .self = geteuid(), .overflow = overflow_uid(), .error = error};
+	struct walk walk = {.path = path,
+		.folder_fd = -1,
+		.bundle_fd = -1,
+		.create = create,
+		.self = geteuid(),
+		.overflow = overflow_uid(),
+		.error = error};
 	int result;
 
 	snprintf(walk.rest, sizeof(walk.rest), "%s", path);

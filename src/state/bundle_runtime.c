@@ -11,7 +11,7 @@
 #include "state/json.h"
 
 #define RUNTIME_OCTETS_MAX 4096
-#define STATE_OCTETS_MAX 64
+#define STATE_OCTETS_MAX   64
 
 static const char *const keys[] = {"container_id", "init_pid", "init_start", "proxy_pid", "proxy_start"};
 
@@ -30,11 +30,11 @@ int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime 
 	int result = json_open(&json, BUNDLE_RUNTIME, data, length, error);
 
 	*runtime = (struct bundle_runtime){0};
-	if (result || (result = json_check_keys(&json, keys, sizeof(keys) / sizeof(keys[0]))) || (result = json_string(&json, "container_id", &id)) ||
-	    (result = json_number(&json, "init_pid", INT32_MAX, &init_pid)) ||
-	    (result = json_number(&json, "init_start", JSON_NUMBER_MAX, &runtime->init_start)) ||
-	    (result = json_number(&json, "proxy_pid", INT32_MAX, &proxy_pid)) ||
-	    (result = json_number(&json, "proxy_start", JSON_NUMBER_MAX, &runtime->proxy_start)))
+	if (result || (result = json_check_keys(&json, keys, sizeof(keys) / sizeof(keys[0]))) ||
+		(result = json_string(&json, "container_id", &id)) || (result = json_number(&json, "init_pid", INT32_MAX, &init_pid)) ||
+		(result = json_number(&json, "init_start", JSON_NUMBER_MAX, &runtime->init_start)) ||
+		(result = json_number(&json, "proxy_pid", INT32_MAX, &proxy_pid)) ||
+		(result = json_number(&json, "proxy_start", JSON_NUMBER_MAX, &runtime->proxy_start)))
 		return result;
 	if (!is_container_id(id))
 		return json_bad(&json, "container_id", id, "is no container id");
@@ -52,9 +52,10 @@ int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtim
 	int result;
 
 	if (root && cJSON_AddStringToObject(root, "container_id", runtime->container_id) &&
-	    cJSON_AddNumberToObject(root, "init_pid", runtime->init_pid) && cJSON_AddNumberToObject(root, "init_start", (double)runtime->init_start) &&
-	    cJSON_AddNumberToObject(root, "proxy_pid", runtime->proxy_pid) &&
-	    cJSON_AddNumberToObject(root, "proxy_start", (double)runtime->proxy_start))
+		cJSON_AddNumberToObject(root, "init_pid", runtime->init_pid) &&
+		cJSON_AddNumberToObject(root, "init_start", (double)runtime->init_start) &&
+		cJSON_AddNumberToObject(root, "proxy_pid", runtime->proxy_pid) &&
+		cJSON_AddNumberToObject(root, "proxy_start", (double)runtime->proxy_start))
 		printed = cJSON_Print(root);
 	cJSON_Delete(root);
 	if (!printed)
@@ -141,7 +142,7 @@ int bundle_state_read(const struct bundle *bundle, enum shield_state *state, str
 		data[--length] = '\0';
 	if (strlen(data) != length || shield_state_parse(&found, data) || found == SHIELD_INACTIVE || found == SHIELD_ERROR)
 		return error_set(error, EINVAL, "%s: '%s' is no state; expected up, down, down_all or block", BUNDLE_STATE,
-				 text_escaped((char[128]){0}, 128, data));
+			text_escaped((char[128]){0}, 128, data));
 	*state = found;
 	return 0;
 }

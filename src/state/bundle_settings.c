@@ -12,8 +12,8 @@
 
 #define PROTOCOL_SCTP 132
 
-static const char *const keys[] = {"format",	"version",   "container",      "profiles",     "reject",   "via",
-				   "deny",	"audit",     "upstreams",      "loopback_ports", "host_gateway", "published"};
+static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "upstreams",
+	"loopback_ports", "host_gateway", "published"};
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 void bundle_identity_free(struct bundle_identity *identity)
@@ -62,7 +62,8 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	cJSON *root = cJSON_CreateObject();
 	char gateway[ADDR_TEXT_MAX] = "";
 	char *printed = NULL;
-	bool ok = root && cJSON_AddNumberToObject(root, "format", BUNDLE_FORMAT) && cJSON_AddStringToObject(root, "version", identity->version) &&
+	bool ok = root && cJSON_AddNumberToObject(root, "format", BUNDLE_FORMAT) &&
+		  cJSON_AddStringToObject(root, "version", identity->version) &&
 		  cJSON_AddStringToObject(root, "container", identity->container);
 
 	if (ok && settings->host_gateway.family)
@@ -71,8 +72,8 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 		add_strings(root, "profiles", identity->profiles, identity->profile_count, &ok);
 	ok = ok && cJSON_AddStringToObject(root, "reject", settings_reject_name(settings->reject)) &&
 	     cJSON_AddStringToObject(root, "via", settings_via_name(settings->via)) &&
-	     cJSON_AddStringToObject(root, "deny", settings_deny_name(settings->deny)) && cJSON_AddBoolToObject(root, "audit", settings->audit) &&
-	     cJSON_AddStringToObject(root, "host_gateway", gateway);
+	     cJSON_AddStringToObject(root, "deny", settings_deny_name(settings->deny)) &&
+	     cJSON_AddBoolToObject(root, "audit", settings->audit) && cJSON_AddStringToObject(root, "host_gateway", gateway);
 	if (ok)
 		add_numbered(root, settings, &ok);
 	if (ok)
@@ -81,7 +82,8 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	return printed;
 }
 
-int bundle_settings_write(const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error)
+int bundle_settings_write(
+	const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error)
 {
 	cleanup_free char *printed = settings_print(identity, settings);
 	struct bundle_identity identity_back = {0};
@@ -160,8 +162,8 @@ static int read_published(const struct json *json, const char *value, void *cont
 	unsigned first, last, protocol;
 
 	if (!number_take(&text, UINT16_MAX, &first) || *text++ != '-' || !number_take(&text, UINT16_MAX, &last) || *text++ != '/' ||
-	    !number_take(&text, UINT8_MAX, &protocol) || *text != '\0' || first == 0 || first > last ||
-	    (protocol != RULE_TCP && protocol != RULE_UDP && protocol != PROTOCOL_SCTP))
+		!number_take(&text, UINT8_MAX, &protocol) || *text != '\0' || first == 0 || first > last ||
+		(protocol != RULE_TCP && protocol != RULE_UDP && protocol != PROTOCOL_SCTP))
 		return json_bad(json, "published", value, "is no range of ports with a protocol");
 	settings->published[settings->published_count++] =
 		(struct settings_published){.first = (uint16_t)first, .last = (uint16_t)last, .protocol = (uint8_t)protocol};
@@ -190,8 +192,8 @@ static int read_words(const struct json *json, struct settings *settings)
 	int result;
 
 	if ((result = json_string(json, "reject", &reject)) || (result = json_string(json, "via", &via)) ||
-	    (result = json_string(json, "deny", &deny)) || (result = json_string(json, "host_gateway", &gateway)) ||
-	    (result = json_bool(json, "audit", &settings->audit)))
+		(result = json_string(json, "deny", &deny)) || (result = json_string(json, "host_gateway", &gateway)) ||
+		(result = json_bool(json, "audit", &settings->audit)))
 		return result;
 	if (settings_reject_parse(&settings->reject, reject))
 		return json_bad(json, "reject", reject, "is neither icmp nor reset");
@@ -217,12 +219,14 @@ int bundle_settings_parse(const char *data, size_t length, struct bundle_identit
 	if (result || (result = json_number(&json, "format", JSON_NUMBER_MAX, &format)))
 		return result;
 	if (format != BUNDLE_FORMAT)
-		return error_set(error, EPROTO, "%s: it has format %llu, this program reads %d: it was written by another version of terok-shield; "
-				 "remove the container and run it anew", BUNDLE_SETTINGS, (unsigned long long)format, BUNDLE_FORMAT);
+		return error_set(error, EPROTO,
+			"%s: it has format %llu, this program reads %d: it was written by another version of terok-shield; "
+			"remove the container and run it anew",
+			BUNDLE_SETTINGS, (unsigned long long)format, BUNDLE_FORMAT);
 	if ((result = json_check_keys(&json, keys, KEY_COUNT)) || (result = read_identity(&json, identity)) ||
-	    (result = read_words(&json, settings)) ||
-	    (result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
-	    (result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)))
+		(result = read_words(&json, settings)) ||
+		(result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
+		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)))
 		return result;
 	return json_strings(&json, "published", SETTINGS_PUBLISHED_MAX, read_published, settings);
 }

@@ -18,9 +18,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define LISTEN_BACKLOG 16
+#define LISTEN_BACKLOG   16
 #define CONNECT_PAUSE_MS 2
-#define SHOWN_MAX 400
+#define SHOWN_MAX        400
 
 static bool is_line(const char *words)
 {
@@ -79,7 +79,8 @@ static int control_connect(const struct bundle *bundle, int64_t deadline_ms, str
 	if (file_fd < 0 || fstat(file_fd, &status))
 		return error_errno(error, errno, "the forwarder's control socket");
 	if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid())
-		return error_set(error, EPERM, "the forwarder's control socket: %s is not a socket of the caller's own", BUNDLE_CONTROL_SOCKET);
+		return error_set(
+			error, EPERM, "the forwarder's control socket: %s is not a socket of the caller's own", BUNDLE_CONTROL_SOCKET);
 	fd = connect_by(file_fd, deadline_ms);
 	return fd < 0 ? error_errno(error, -fd, "the forwarder's control socket") : fd;
 }
@@ -142,7 +143,7 @@ static int answer_take(const struct text *received, struct text *answer, struct 
 	length -= (size_t)(last - data) + 1; /* of the last line */
 	if (length > 6 && memcmp(last, "error ", 6) == 0)
 		return error_set(error, EREMOTEIO, "%.*s%s", (int)(length - 6 > SHOWN_MAX ? SHOWN_MAX : length - 6), last + 6,
-				 length - 6 > SHOWN_MAX ? "..." : "");
+			length - 6 > SHOWN_MAX ? "..." : "");
 	if (length != 2 || memcmp(last, "ok", 2) != 0)
 		return error_set(error, EPROTO, "the forwarder's answer ends in neither ok nor error");
 	if (answer) {

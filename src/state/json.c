@@ -49,12 +49,12 @@ int json_check_keys(const struct json *json, const char *const *keys, size_t cou
 	for (size_t i = 0; i < count; i++) {
 		unsigned seen = 0;
 
-		cJSON_ArrayForEach(item, (const cJSON *)json->root)
-			seen += strcmp(item->string, keys[i]) == 0;
+		cJSON_ArrayForEach(item, (const cJSON *)json->root) seen += strcmp(item->string, keys[i]) == 0;
 		if (seen != 1)
 			return json_bad(json, keys[i], NULL, seen ? "is there more than once" : "is missing");
 	}
-	cJSON_ArrayForEach(item, (const cJSON *)json->root) {
+	cJSON_ArrayForEach(item, (const cJSON *)json->root)
+	{
 		size_t i = 0;
 
 		while (i < count && strcmp(item->string, keys[i]) != 0)
@@ -100,15 +100,16 @@ int json_number(const struct json *json, const char *key, uint64_t max, uint64_t
 	return 0;
 }
 
-int json_strings(const struct json *json, const char *key, size_t max, int (*visit)(const struct json *json, const char *value, void *context),
-		 void *context)
+int json_strings(const struct json *json, const char *key, size_t max,
+	int (*visit)(const struct json *json, const char *value, void *context), void *context)
 {
 	const cJSON *array = cJSON_GetObjectItemCaseSensitive(json->root, key), *item;
 	size_t count = 0;
 
 	if (!cJSON_IsArray(array))
 		return json_bad(json, key, NULL, array ? "is not a list" : "is missing");
-	cJSON_ArrayForEach(item, array) {
+	cJSON_ArrayForEach(item, array)
+	{
 		int result;
 
 		if (count++ == max)

@@ -12,7 +12,7 @@
 #define JSON_NUMBER_MAX (UINT64_C(1) << 53)
 
 struct json {
-	void *root;	  /* the parsed object */
+	void *root;       /* the parsed object */
 	const char *file; /* borrowed, for messages */
 	struct error *error;
 };
@@ -31,8 +31,8 @@ int json_bool(const struct json *json, const char *key, bool *value);
 int json_number(const struct json *json, const char *key, uint64_t max, uint64_t *value);
 
 /* Arrays of strings. max: elements allowed. visit gets each in turn; it returns 0 or a negative errno with the error filled. */
-int json_strings(const struct json *json, const char *key, size_t max, int (*visit)(const struct json *json, const char *value, void *context),
-		 void *context);
+int json_strings(const struct json *json, const char *key, size_t max,
+	int (*visit)(const struct json *json, const char *value, void *context), void *context);
 
 /* An error that names file and key; value is untrusted and escaped. Returns -EINVAL. */
 int json_bad(const struct json *json, const char *key, const char *value, const char *why);

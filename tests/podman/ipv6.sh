@@ -25,7 +25,7 @@ check "a connection that stays open delivers" eventually 5 flowing
 check_output "deny prints the address" '^Denied otherv6\.test \(2001:db8:1::20\) for web $' shield deny web otherv6.test
 sleep 1
 before=$(lines); sleep 1.5; after=$(lines)
-check_equal "deny ends an open connection" "$before" "$after"
+check "deny ends an open connection" test "${before:-0}" -ge 2 -a "$before" = "$after"
 check_not "what was denied fails by name" fast_get web http://otherv6.test/
 check_not "what was denied fails by address" fast_get web 'http://[2001:db8:1::20]/'
 check_output "allow of an address works" 'Allowed 2001:db8:1::30 -> 2001:db8:1::30 for web' shield allow web 2001:db8:1::30

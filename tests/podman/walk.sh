@@ -31,7 +31,7 @@ check "a connection that stays open delivers" eventually 5 flowing
 check_output "deny prints what it denied" '^Denied other\.test \(203\.0\.113\.20\) for web $' shield deny web other.test
 sleep 1
 before=$(lines); sleep 1.5; after=$(lines)
-check_equal "deny ends an open connection" "$before" "$after"
+check "deny ends an open connection" test "${before:-0}" -ge 2 -a "$before" = "$after"
 check_not "what was denied fails at once by name" fast_get web http://other.test/
 check_not "what was denied fails at once by address" fast_get web http://203.0.113.20/
 check_output "the rest still works" '^world $' get web http://allowed.test/

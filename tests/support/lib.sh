@@ -35,11 +35,11 @@ check() {	# SENTENCE CMD... : the command succeeds
 	if remember "$@"; then pass "$sentence"; else fail "$sentence"; fi
 }
 
-check_not() {	# SENTENCE CMD... : the command runs and fails; one that cannot be run at all (126, 127) or is cut off (124, 137, 143) proves nothing
+check_not() {	# SENTENCE CMD... : the command runs and fails; one that cannot be run at all (125, 126, 127) or is cut off (124, 137, 143) proves nothing
 	local sentence=$1 status=0; shift
 	remember "$@" || status=$?
 	case $status in
-	0 | 124 | 126 | 127 | 137 | 143) echo "status $status" >>"$last"; fail "$sentence" ;;
+	0 | 124 | 125 | 126 | 127 | 137 | 143) echo "status $status" >>"$last"; fail "$sentence" ;;
 	*) pass "$sentence" ;;
 	esac
 }

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "state/audit.h"
 
-#define WRITERS 6
+#define WRITERS    6
 #define LINES_EACH 400
 
 static char base[] = "/tmp/shield-test-audit.XXXXXX";
@@ -65,7 +65,8 @@ static void fill(off_t size)
 
 	assert_true(fd >= 0);
 	memset(line, ' ', 1024);
-	memcpy(line, "{}", 2);
+	line[0] = '{';
+	line[1022] = '}';
 	line[1023] = '\n';
 	for (off_t at = 0; at + 1024 <= size; at += 1024)
 		assert_int_equal(write(fd, line, 1024), 1024);
@@ -73,7 +74,8 @@ static void fill(off_t size)
 
 static void an_event_is_one_line_of_json(void **state)
 {
-	const struct audit_event event = {.action = "blocked", .dest = "192.0.2.1", .detail = "say \"no\"", .domain = "a.example", .protocol = "tcp", .port = 443};
+	const struct audit_event event = {
+		.action = "blocked", .dest = "192.0.2.1", .detail = "say \"no\"", .domain = "a.example", .protocol = "tcp", .port = 443};
 	const struct audit_event setup_event = {.action = "setup"};
 	cleanup_free char *data = NULL;
 	(void)state;
@@ -81,9 +83,10 @@ static void an_event_is_one_line_of_json(void **state)
 	assert_int_equal(audit_write(&bundle, "web", &setup_event), 0);
 	assert_int_equal(audit_write(&bundle, "web", &event), 0);
 	assert_int_equal(bundle_read(&bundle, BUNDLE_AUDIT, 10000, &data, NULL, NULL), 0);
-	assert_string_equal(data, "{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"setup\"}\n"
-				  "{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"blocked\",\"dest\":\"192.0.2.1\",\"port\":443,"
-				  "\"proto\":\"tcp\",\"domain\":\"a.example\",\"detail\":\"say \\\"no\\\"\"}\n");
+	assert_string_equal(data,
+		"{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"setup\"}\n"
+		"{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"blocked\",\"dest\":\"192.0.2.1\",\"port\":443,"
+		"\"proto\":\"tcp\",\"domain\":\"a.example\",\"detail\":\"say \\\"no\\\"\"}\n");
 }
 
 static void what_could_harm_a_terminal_or_a_reader_is_escaped(void **state)
@@ -92,16 +95,16 @@ static void what_could_harm_a_terminal_or_a_reader_is_escaped(void **state)
 		const char *detail, *written;
 	} cases[] = {
 		{"plain", "plain"},
-		{"b\xc3\xbc" "cher", "b\xc3\xbc" "cher"},
-		{"\x1b[31m", "\\\\x1b[31m"},
-		{"a\nb", "a\\\\x0ab"},
-		{"\xff", "\\\\xff"},
-		{"\xc3", "\\\\xc3"},
-		{"\xc0\x80", "\\\\xc0\\\\x80"},			   /* an overlong NUL */
-		{"\xed\xa0\x80", "\\\\xed\\\\xa0\\\\x80"},	   /* a surrogate */
+		{"b\xc3\xbc"
+		 "cher",
+			"b\xc3\xbc"
+			"cher"},
+		{"\x1b[31m", "\\\\x1b[31m"}, {"a\nb", "a\\\\x0ab"}, {"\xff", "\\\\xff"}, {"\xc3", "\\\\xc3"},
+		{"\xc0\x80", "\\\\xc0\\\\x80"},                       /* an overlong NUL */
+		{"\xed\xa0\x80", "\\\\xed\\\\xa0\\\\x80"},            /* a surrogate */
 		{"\xf4\x90\x80\x80", "\\\\xf4\\\\x90\\\\x80\\\\x80"}, /* beyond Unicode */
-		{"\xc2\x9b", "\\\\xc2\\\\x9b"},			   /* the one-octet CSI */
-		{"\xe2\x80\xae", "\\\\xe2\\\\x80\\\\xae"},	   /* right-to-left override */
+		{"\xc2\x9b", "\\\\xc2\\\\x9b"},                       /* the one-octet CSI */
+		{"\xe2\x80\xae", "\\\\xe2\\\\x80\\\\xae"},            /* right-to-left override */
 	};
 	(void)state;
 
@@ -183,7 +186,7 @@ static void damaged_lines_are_passed_over_and_counted(void **state)
 	assert_int_equal(count, 2);
 	assert_string_equal(lines[0], "{\"a\":1}");
 	assert_string_equal(lines[1], "{\"c\":3}");
-	assert_int_equal(damaged, 5);
+	assert_int_equal(damaged, 4); /* an empty line is none */
 	audit_lines_free(lines, count);
 }
 

@@ -100,9 +100,8 @@ static void assert_refused(const char *path, const char *says)
 
 static void a_path_that_is_relative_odd_or_in_a_system_folder_is_refused_by_its_text(void **state)
 {
-	static const char *const refused[] = {"",     "x",	"./x",	    "/",	"//x",	"/x/",	 "/x//y",     "/x/./y",	 "/x/../y", "/x/..",
-					      "/etc", "/etc/x", "/proc/1",  "/sys/x",	"/dev/shm", "/usr/x", "/bin/x",	 "/sbin/x", "/lib/x",
-					      "/lib64/x", "/boot/x"};
+	static const char *const refused[] = {"", "x", "./x", "/", "//x", "/x/", "/x//y", "/x/./y", "/x/../y", "/x/..", "/etc", "/etc/x",
+		"/proc/1", "/sys/x", "/dev/shm", "/usr/x", "/bin/x", "/sbin/x", "/lib/x", "/lib64/x", "/boot/x"};
 	static const char *const allowed[] = {"/etcetera", "/x", "/home/u/.local/state/..x", "/var/lib/x", "/x/...", "/rooted/x"};
 	char longest[PATH_MAX + 1];
 	(void)state;
@@ -293,7 +292,8 @@ static void as_another_user(bool inside, int (*check)(void))
 			int fd;
 
 			/* After the change of user /proc/self is root's until we are dumpable again. */
-			if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER) || (fd = open("/proc/self/uid_map", O_WRONLY)) < 0 || write(fd, map, (size_t)length) != length)
+			if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER) || (fd = open("/proc/self/uid_map", O_WRONLY)) < 0 ||
+				write(fd, map, (size_t)length) != length)
 				_exit(77);
 			close(fd);
 		}
@@ -516,7 +516,11 @@ static void the_lock_excludes_and_ends_with_its_descriptor(void **state)
 static void settings_come_back_as_they_were_written(void **state)
 {
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
-	struct bundle_identity identity = {.container = "web", .version = "1.0.0", .profiles = {strdup("base"), strdup("my")}, .profile_count = 2}, identity_back;
+	struct bundle_identity identity = {.container = "web",
+				       .version = "1.0.0",
+				       .profiles = {strdup("base"), strdup("my")},
+				       .profile_count = 2},
+			       identity_back;
 	struct settings settings, back;
 	struct error error = {0};
 	(void)state;
@@ -560,7 +564,8 @@ static void settings_come_back_as_they_were_written(void **state)
 	bundle_identity_free(&identity);
 }
 
-#define HEAD "\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
+#define HEAD                                                                                                                               \
+	"\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
 #define TAIL "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]"
 
 static void settings_that_are_not_exactly_right_are_refused(void **state)
@@ -583,24 +588,34 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{" HEAD "\"audit\":true," TAIL "} x", "follows", EINVAL},
 		{"{\"format\":1,\"version\":\"1\",\"container\":\"../c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
 		 "}",
-		 "no container's name", EINVAL},
+			"no container's name", EINVAL},
 		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\\u0000d\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
 		 "}",
-		 "NUL", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
-		 "not a string", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
-		 "neither host nor container", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}", "no address", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"0\"],\"host_gateway\":\"\",\"published\":[]}", "no port", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"80 \"],\"host_gateway\":\"\",\"published\":[]}", "no port", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"x\",\"published\":[]}", "no address", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"9-8/6\"]}", "no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-9/1\"]}", "no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-65536/6\"]}", "no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
+			"NUL", EINVAL},
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
+		 "}",
+			"not a string", EINVAL},
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
+		 "}",
+			"neither host nor container", EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
+			"no address", EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"0\"],\"host_gateway\":\"\",\"published\":[]}", "no port",
+			EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"80 \"],\"host_gateway\":\"\",\"published\":[]}", "no port",
+			EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"x\",\"published\":[]}", "no address",
+			EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"9-8/6\"]}",
+			"no range", EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-9/1\"]}",
+			"no range", EINVAL},
+		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-65536/6\"]}",
+			"no range", EINVAL},
+		{"{" HEAD
+		 "\"audit\":true,\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
 		 "\"1.1.1.1\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
-		 "too many", EINVAL},
+			"too many", EINVAL},
 	};
 	struct bundle_identity identity;
 	struct settings settings;
@@ -610,11 +625,13 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		struct error error = {0};
 
 		if (bundle_settings_parse(cases[i].text, strlen(cases[i].text), &identity, &settings, &error) != -cases[i].code ||
-		    !strstr(error.text, cases[i].says))
+			!strstr(error.text, cases[i].says))
 			fail_msg("%s -> %s", cases[i].text, error.text);
 		bundle_identity_free(&identity);
 	}
-	assert_int_equal(bundle_settings_parse("{" HEAD "\"audit\":true," TAIL "}\n", strlen("{" HEAD "\"audit\":true," TAIL "}\n"), &identity, &settings, NULL), 0);
+	assert_int_equal(bundle_settings_parse("{" HEAD "\"audit\":true," TAIL "}\n", strlen("{" HEAD "\"audit\":true," TAIL "}\n"),
+				 &identity, &settings, NULL),
+		0);
 }
 
 /* ---- runtime.json and state ---- */
@@ -622,7 +639,12 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 static void what_runs_comes_back_as_it_was_written(void **state)
 {
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
-	struct bundle_runtime runtime = {.container_id = "0123456789abcdef", .init_pid = 12, .init_start = 1ull << 40, .proxy_pid = 13, .proxy_start = 7}, back;
+	struct bundle_runtime runtime = {.container_id = "0123456789abcdef",
+				      .init_pid = 12,
+				      .init_start = 1ull << 40,
+				      .proxy_pid = 13,
+				      .proxy_start = 7},
+			      back;
 	(void)state;
 
 	assert_int_equal(bundle_create(&bundle, below("web"), NULL), 0);

@@ -184,7 +184,8 @@ static void a_line_that_is_wrong_or_in_the_wrong_list_is_an_error_with_its_place
 		cleanup_policy struct policy *policy = policy_new();
 		struct error error = {0};
 
-		if (bundle_list_parse(cases[i].list, cases[i].text, strlen(cases[i].text), policy, &error) != -EINVAL || !strstr(error.text, cases[i].says))
+		if (bundle_list_parse(cases[i].list, cases[i].text, strlen(cases[i].text), policy, &error) != -EINVAL ||
+			!strstr(error.text, cases[i].says))
 			fail_msg("%s -> %s", cases[i].text, error.text);
 	}
 }

@@ -43,12 +43,13 @@ static void nothing_in_the_file_leaves_the_defaults(void **state)
 
 static void every_key_is_read(void **state)
 {
-	static const char text[] = "mode: auto\n"
-				   "default_profiles: [base, \"my-project\"]\n"
-				   "loopback_ports:\n  - 8080\n  - 65535\n"
-				   "audit: {enabled: no}\n"
-				   "dns:\n  upstream: [9.9.9.9, \"[2620:fe::fe]:5353\", 127.0.0.1:5300]\n  via: container\n  deny: refused\n"
-				   "reject: reset\n";
+	static const char text[] =
+		"mode: auto\n"
+		"default_profiles: [base, \"my-project\"]\n"
+		"loopback_ports:\n  - 8080\n  - 65535\n"
+		"audit: {enabled: no}\n"
+		"dns:\n  upstream: [9.9.9.9, \"[2620:fe::fe]:5353\", 127.0.0.1:5300]\n  via: container\n  deny: refused\n"
+		"reject: reset\n";
 	struct config config;
 	struct error error = {0};
 	char endpoint[ADDR_ENDPOINT_TEXT_MAX];
@@ -127,7 +128,7 @@ static void what_is_wrong_is_an_error_at_its_line_and_column(void **state)
 		struct error error = {0};
 
 		if (parse(&config, cases[i].text, &error) != -EINVAL || strncmp(error.text, cases[i].place, strlen(cases[i].place)) != 0 ||
-		    !strstr(error.text, cases[i].says))
+			!strstr(error.text, cases[i].says))
 			fail_msg("%s -> %s", cases[i].text, error.text);
 		config_free(&config);
 	}

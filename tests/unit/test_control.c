@@ -129,8 +129,8 @@ static void an_answer_that_is_not_complete_or_not_text_is_refused(void **state)
 	static const struct {
 		const char *answer;
 		size_t length;
-	} cases[] = {{"", 0}, {"ok", 2}, {"address 192.0.2.1\n", 18}, {"ok\nx\n", 5}, {"\x1b[31m\nok\n", 9}, {"a\0b\nok\n", 7}, {"\xff\nok\n", 5},
-		     {"okay\n", 5}, {"error\n", 6}, {"\n", 1}};
+	} cases[] = {{"", 0}, {"ok", 2}, {"address 192.0.2.1\n", 18}, {"ok\nx\n", 5}, {"\x1b[31m\nok\n", 9}, {"a\0b\nok\n", 7},
+		{"\xff\nok\n", 5}, {"okay\n", 5}, {"error\n", 6}, {"\n", 1}};
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -25,7 +25,8 @@ static int parse(struct profile_set *set, const char *text, struct error *error)
 
 static void rules_are_rendered_canonically_with_their_place(void **state)
 {
-	static const char text[] = "# comment\n\nExample.COM. # why\n=one.example\n!ads.example.com\n192.0.2.0/24\n*.x.example:443/tcp\n[2001:db8::1]:443";
+	static const char text[] =
+		"# comment\n\nExample.COM. # why\n=one.example\n!ads.example.com\n192.0.2.0/24\n*.x.example:443/tcp\n[2001:db8::1]:443";
 	cleanup_profile_set struct profile_set set = {0};
 	cleanup_text struct text networks = {0}, names = {0};
 	struct error error = {0};
@@ -33,8 +34,8 @@ static void rules_are_rendered_canonically_with_their_place(void **state)
 
 	assert_int_equal(parse(&set, text, &error), 0);
 	profile_render(&set, &networks, &names);
-	assert_string_equal(names.data,
-			    "example.com # p.txt:3\n=one.example # p.txt:4\n!ads.example.com # p.txt:5\n*.x.example:443/tcp # p.txt:7\n");
+	assert_string_equal(
+		names.data, "example.com # p.txt:3\n=one.example # p.txt:4\n!ads.example.com # p.txt:5\n*.x.example:443/tcp # p.txt:7\n");
 	assert_string_equal(networks.data, "192.0.2.0/24 # p.txt:6\n[2001:db8::1]:443 # p.txt:8\n");
 }
 
@@ -73,11 +74,18 @@ static void a_bad_line_is_an_error_with_its_place_and_adds_nothing(void **state)
 		{"0.0.0.0/0\n", "p.txt:1: "},
 		{"!192.0.2.1\n", "p.txt:1: "},
 		{"bad\xff.example\n", "p.txt:1: "},
-		{"b\xc3\xbc" "cher.example:0\n", "p.txt:1: "},
-		{"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1\n", "p.txt:1: "},		    /* full-width 127 */
-		{"b\xc3\xbc" "cher.example\xef\xbc\x9a" "443\n", "p.txt:1: "},	    /* full-width colon */
-		{"\xef\xbc\x8a.example.com\n", "p.txt:1: "},				    /* full-width star */
-		{"b\xc3\xbc" "cher.example#x\n", "p.txt:1: "},
+		{"b\xc3\xbc"
+		 "cher.example:0\n",
+			"p.txt:1: "},
+		{"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1\n", "p.txt:1: "}, /* full-width 127 */
+		{"b\xc3\xbc"
+		 "cher.example\xef\xbc\x9a"
+		 "443\n",
+			"p.txt:1: "},                        /* full-width colon */
+		{"\xef\xbc\x8a.example.com\n", "p.txt:1: "}, /* full-width star */
+		{"b\xc3\xbc"
+		 "cher.example#x\n",
+			"p.txt:1: "},
 	};
 	(void)state;
 
@@ -100,14 +108,26 @@ static void international_names_are_stored_in_their_ascii_form(void **state)
 	static const struct {
 		const char *text, *canonical;
 	} cases[] = {
-		{"b\xc3\xbc" "cher.example", "xn--bcher-kva.example"},
-		{"B\xc3\x9c" "CHER.example", "xn--bcher-kva.example"},
-		{"bu\xcc\x88" "cher.example", "xn--bcher-kva.example"}, /* not normalized */
-		{"!*.b\xc3\xbc" "cher.example", "!*.xn--bcher-kva.example"},
-		{"=b\xc3\xbc" "cher.example:443/tcp", "=xn--bcher-kva.example:443/tcp"},
+		{"b\xc3\xbc"
+		 "cher.example",
+			"xn--bcher-kva.example"},
+		{"B\xc3\x9c"
+		 "CHER.example",
+			"xn--bcher-kva.example"},
+		{"bu\xcc\x88"
+		 "cher.example",
+			"xn--bcher-kva.example"}, /* not normalized */
+		{"!*.b\xc3\xbc"
+		 "cher.example",
+			"!*.xn--bcher-kva.example"},
+		{"=b\xc3\xbc"
+		 "cher.example:443/tcp",
+			"=xn--bcher-kva.example:443/tcp"},
 		{"fa\xc3\x9f.example", "xn--fa-hia.example"}, /* not transitional */
 		{"xn--bcher-kva.example", "xn--bcher-kva.example"},
-		{"_dmarc.b\xc3\xbc" "cher.example", "_dmarc.xn--bcher-kva.example"},
+		{"_dmarc.b\xc3\xbc"
+		 "cher.example",
+			"_dmarc.xn--bcher-kva.example"},
 	};
 	(void)state;
 
@@ -180,7 +200,7 @@ static void an_unknown_profile_is_an_error_that_names_the_nearest(void **state)
 static void names_that_could_leave_the_folder_are_refused(void **state)
 {
 	static const char *const unsafe[] = {"", ".", "..", "../base", "a/b", "a..b", "-x", ".x", "a b", "a\n",
-					     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	struct profile_path path = {.folders = {BUNDLED}, .count = 1};
 	(void)state;
 
@@ -217,15 +237,33 @@ static void the_bundled_profiles_allow_what_they_are_for_and_no_more(void **stat
 		const char *profile, *name;
 		bool allowed;
 	} cases[] = {
-		{"base", "security.debian.org", true},	    {"base", "archive.ubuntu.com", true},	     {"base", "mirrors.fedoraproject.org", true},
-		{"base", "dl-cdn.alpinelinux.org", true},   {"base", "r11.c.lencr.org", true},	     {"base", "2.debian.pool.ntp.org", true},
-		{"base", "github.com", false},		    {"dev-standard", "github.com", true},    {"dev-standard", "raw.githubusercontent.com", true},
-		{"dev-standard", "evil.github.com", false}, {"dev-standard", "ghcr.io", true},	     {"dev-standard", "x.githubusercontent.com", false},
-		{"dev-standard", "docker.io", true},	    {"dev-standard", "npmjs.org", true},     {"dev-standard", "files.pythonhosted.org", true},
-		{"dev-standard", "index.crates.io", true},  {"dev-standard", "gitlab.com", true},    {"dev-standard", "sum.golang.org", true},
-		{"dev-python", "conda.anaconda.org", true}, {"dev-python", "docs.python.org", true}, {"dev-python", "requests.readthedocs.io", true},
-		{"dev-node", "cdn.jsdelivr.net", true},	    {"dev-node", "unpkg.com", true},	     {"dev-node", "github.com", false},
-		{"nvidia-hpc", "nvcr.io", true},	    {"nvidia-hpc", "api.ngc.nvidia.com", true}, {"nvidia-hpc", "shop.nvidia.com", false},
+		{"base", "security.debian.org", true},
+		{"base", "archive.ubuntu.com", true},
+		{"base", "mirrors.fedoraproject.org", true},
+		{"base", "dl-cdn.alpinelinux.org", true},
+		{"base", "r11.c.lencr.org", true},
+		{"base", "2.debian.pool.ntp.org", true},
+		{"base", "github.com", false},
+		{"dev-standard", "github.com", true},
+		{"dev-standard", "raw.githubusercontent.com", true},
+		{"dev-standard", "evil.github.com", false},
+		{"dev-standard", "ghcr.io", true},
+		{"dev-standard", "x.githubusercontent.com", false},
+		{"dev-standard", "docker.io", true},
+		{"dev-standard", "npmjs.org", true},
+		{"dev-standard", "files.pythonhosted.org", true},
+		{"dev-standard", "index.crates.io", true},
+		{"dev-standard", "gitlab.com", true},
+		{"dev-standard", "sum.golang.org", true},
+		{"dev-python", "conda.anaconda.org", true},
+		{"dev-python", "docs.python.org", true},
+		{"dev-python", "requests.readthedocs.io", true},
+		{"dev-node", "cdn.jsdelivr.net", true},
+		{"dev-node", "unpkg.com", true},
+		{"dev-node", "github.com", false},
+		{"nvidia-hpc", "nvcr.io", true},
+		{"nvidia-hpc", "api.ngc.nvidia.com", true},
+		{"nvidia-hpc", "shop.nvidia.com", false},
 	};
 	struct profile_path path = {.folders = {BUNDLED}, .count = 1};
 	(void)state;

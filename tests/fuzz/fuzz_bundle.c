@@ -1,0 +1,69 @@
+/* The bundle's files from a hostile hand. The first octet chooses the file. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/bundle_parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_settings(const char *data, size_t size)
+{
+	struct bundle_identity identity;
+	struct settings settings;
+
+	if (bundle_settings_parse(data, size, &identity, &settings, NULL) == 0 &&
+		(!bundle_name_is_safe(identity.container) || settings.via == SETTINGS_VIA_AUTO))
+		abort();
+	bundle_identity_free(&identity);
+}
+
+static void try_runtime(const char *data, size_t size)
+{
+	struct bundle_runtime runtime;
+
+	if (bundle_runtime_parse(data, size, &runtime, NULL) == 0 && (runtime.init_pid < 0 || runtime.proxy_pid < 0))
+		abort();
+}
+
+/* A list that can be read stays readable after a change, and a second change finds nothing to do. */
+static void try_list(enum bundle_list list, const char *data, size_t size)
+{
+	cleanup_policy struct policy *policy = policy_new(), *edited_policy = policy_new();
+	cleanup_text struct text edited = {0}, again = {0};
+	bool network = list == BUNDLE_PROFILE_ALLOWED || list == BUNDLE_LIVE_ALLOWED || list == BUNDLE_DENY_LIST, changed;
+	const char *word = network ? "192.0.2.1" : "a.example";
+	struct rule rule;
+
+	if (!policy || !edited_policy || rule_parse(&rule, word, strlen(word), NULL))
+		abort();
+	if (bundle_list_parse(list, data, size, policy, NULL))
+		return;
+	for (enum bundle_edit edit = BUNDLE_EDIT_ADD; edit <= BUNDLE_EDIT_DROP_EQUAL; edit++) {
+		text_free(&edited);
+		text_free(&again);
+		if (bundle_list_edit(list, data, size, edit, &rule, &edited, &changed, NULL) ||
+			bundle_list_parse(list, edited.data ? edited.data : "", edited.length, edited_policy, NULL) ||
+			bundle_list_edit(list, edited.data ? edited.data : "", edited.length, edit, &rule, &again, &changed, NULL) ||
+			changed)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *rest = (const char *)data + 1;
+
+	if (size == 0)
+		return 0;
+	switch (data[0]) {
+	case 's':
+		try_settings(rest, size - 1);
+		break;
+	case 'r':
+		try_runtime(rest, size - 1);
+		break;
+	default:
+		try_list((enum bundle_list)(data[0] % BUNDLE_LIST_COUNT), rest, size - 1);
+	}
+	return 0;
+}
