@@ -54,11 +54,14 @@ static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
 static void descriptors_settle(struct bundle *bundle, int *inotify_fd, int *podman_fd)
 {
 	int kept[3] = {bundle->fd, *inotify_fd, *podman_fd};
-	for (int i = 0; i < 3; i++) {
-		int moved = fcntl(kept[i], F_DUPFD_CLOEXEC, 64);
-		if (moved < 0 || dup3(moved, 3 + i, O_CLOEXEC) < 0)
+	for (int i = 0; i < 3; i++) { /* out of the way first: they may stand at one another's places */
+		kept[i] = fcntl(kept[i], F_DUPFD_CLOEXEC, 64);
+		if (kept[i] < 0)
 			_exit(1);
-		close(moved);
+	}
+	for (int i = 0; i < 3; i++) {
+		if (dup3(kept[i], 3 + i, O_CLOEXEC) < 0)
+			_exit(1);
 	}
 	close(0);
 	close(1);

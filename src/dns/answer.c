@@ -102,11 +102,12 @@ static bool service_keep(struct walk *walk, const struct message_record *record)
 {
 	size_t end = (size_t)record->data + record->data_length, at;
 	const uint8_t *wire = walk->wire;
+	struct name target;
 
 	if (record->data_length < 3)
 		return false;
-	at = message_name_skip(wire, end, record->data + 2u);
-	if (!at)
+	at = message_name_expand(wire, end, record->data + 2u, &target);
+	if (at != record->data + 2u + target.length) /* malformed, or compressed: the client might find the parameters elsewhere */
 		return false;
 	while (at < end) {
 		size_t size;

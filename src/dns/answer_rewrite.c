@@ -1,4 +1,6 @@
 /* Writing an answer again without the records that are not believed, through ldns. */
+#include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
+
 #include <ldns/ldns.h>
 
 #include "dns/answer.h"

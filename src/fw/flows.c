@@ -1,6 +1,7 @@
 /* Connection tracking: ending the flows to addresses that were taken away.
  *
- * Theory of operation. A round lists the table, keeps the first FLOWS_PER_ROUND entries that match and then deletes them one by one; rounds go on while
+ * Theory of operation. A round lists the table, keeps the first FLOWS_PER_ROUND entries that match and then deletes them one by one;
+ * rounds go on while
  * one was full. So memory is bounded however many flows a workload has opened. An entry is deleted by its original tuple, its zone
  * and its id: a flow of the same addresses that came up in between is a new one, has met the rules already, and stays.
  * Flows that come up while this runs do not keep it running: the number of rounds is bounded too.

@@ -65,7 +65,8 @@ static int run(const char *commands, unsigned flags, const char *doing, char **o
 	return result;
 }
 
-/* Deleting anything makes the kernel wait for a grace period or two when the socket is closed, 8 ms and more, even where the table was only just
+/* Deleting anything makes the kernel wait for a grace period or two when the socket is closed, 8 ms and more, even where the table was
+ * only just
  * made to be deleted. So a ruleset that begins with RULESET_RESET is first tried as one for a namespace without the table. */
 static int apply_to_new_namespace(const char *commands, struct error *error)
 {

@@ -1,4 +1,5 @@
-/* libnftables: applying and listing, in the network namespace of the calling thread. Right for rulesets and listings; the hot path has fw/setwriter.h. */
+/* libnftables: applying and listing, in the network namespace of the calling thread. Right for rulesets and listings; the hot path has
+ * fw/setwriter.h. */
 #ifndef FW_NFT_H
 #define FW_NFT_H
 
@@ -6,7 +7,8 @@
 
 #include "base/error.h"
 
-/* Runs commands as one transaction. Errors: -EINVAL with libnftables' own first line (escaped), -EPERM when the kernel refused, -ENOENT when a
+/* Runs commands as one transaction. Errors: -EINVAL with libnftables' own first line (escaped), -EPERM when the kernel refused, -ENOENT
+ * when a
  * table, set or chain is missing. Nothing is applied then. */
 int nft_apply(const char *commands, struct error *error);
 

@@ -25,11 +25,13 @@ struct ruleset {
 	const struct netset *denied;
 };
 
-/* The whole transaction for a namespace that may or may not have the table: "add table; delete table; add table { ... }". Learned sets are empty.
+/* The whole transaction for a namespace that may or may not have the table: "add table; delete table; add table { ... }". Learned sets are
+ * empty.
  * Checks are the caller's (state is one of the four). */
 void ruleset_render(const struct ruleset *ruleset, struct text *text);
 
-/* The transaction that moves a table that is already there to ruleset's state and contents: flushes the chains' rules and the allow and deny
+/* The transaction that moves a table that is already there to ruleset's state and contents: flushes the chains' rules and the allow and
+ * deny
  * sets and fills them anew, keeping the learned sets and their elements. */
 void ruleset_render_change(const struct ruleset *ruleset, struct text *text);
 

@@ -378,7 +378,8 @@ static void collect_probe_set(struct setwriter *writer, const char *table)
 	message_end(writer, message);
 }
 
-/* Does adding an element again renew its timeout? Tried on a table that no hook leads to. Its name holds the socket's port id, which no other
+/* Does adding an element again renew its timeout? Tried on a table that no hook leads to. Its name holds the socket's port id, which no
+ * other
  * socket of the namespace has, so two probes never meet; what a killed probe left under the same name is deleted first. */
 static int probe(struct setwriter *writer)
 {

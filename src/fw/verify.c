@@ -1,8 +1,11 @@
 /* Does the kernel hold what was generated?
  *
- * Theory of operation. The listing (libnftables-json(5), numeric output) is put into the words of ruleset_expect(), a line for each thing in it. Both sides are sorted
- * by kind and name, rules keep their order within a chain, and the first line that differs is the finding. The decompiler knows exactly what
- * ruleset.c writes: every member of every object is looked at, and one that it does not know makes a line "... unknown JSON", which is never expected.
+ * Theory of operation. The listing (libnftables-json(5), numeric output) is put into the words of ruleset_expect(), a line for each thing
+ * in it. Both sides are sorted
+ * by kind and name, rules keep their order within a chain, and the first line that differs is the finding. The decompiler knows exactly
+ * what
+ * ruleset.c writes: every member of every object is looked at, and one that it does not know makes a line "... unknown JSON", which is
+ * never expected.
  * Strings become words only when they consist of letters, digits and a few signs, so that no string can spell more than one word.
  * Networks may come back as addresses, prefixes or ranges, joined or not; they go through a netset, like those that were rendered.
  */
@@ -245,7 +248,8 @@ static bool add_right(struct text *text, const char *field, const cJSON *json)
 	return add_scalar(text, field, json);
 }
 
-/* "FIELD VALUE". The operator goes without saying: "in" for the bits of a conntrack state, "==" for the rest. nft leaves "meta" out before oif and iif. */
+/* "FIELD VALUE". The operator goes without saying: "in" for the bits of a conntrack state, "==" for the rest. nft leaves "meta" out before
+ * oif and iif. */
 static bool add_match(struct text *text, const cJSON *json)
 {
 	cleanup_text struct text field = {0};
@@ -454,7 +458,8 @@ static void addr_set_number(struct addr *addr, unsigned __int128 number)
 		addr->octets[i] = (uint8_t)number;
 }
 
-/* A range as the networks that make it up: from its beginning on, always the largest that begins there and does not reach beyond its end. */
+/* A range as the networks that make it up: from its beginning on, always the largest that begins there and does not reach beyond its end.
+ * */
 static bool add_net_range(struct netset *set, struct rule *rule, const struct addr *first, const struct addr *last)
 {
 	unsigned width = first->family == ADDR_V4 ? 32 : 128;

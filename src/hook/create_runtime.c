@@ -37,6 +37,7 @@
 #include "fw/ruleset.h"
 #include "fw/verify.h"
 #include "hook/forwarder.h"
+#include "hook/replace.h"
 #include "hook/watchdog.h"
 #include "state/audit.h"
 #include "state/bundle.h"
@@ -224,6 +225,11 @@ static int ruleset_apply(void *context, struct error *error)
 
 /* ---- records ---- */
 
+static int record_write(const struct creation *creation, const char *name, const char *content, size_t length, struct error *error)
+{
+	return replace_file(creation->bundle.fd, name, 0600, REPLACE_OWN_UID, REPLACE_OWN_GID, content, length, error);
+}
+
 static int records_write(struct creation *creation, struct error *error)
 {
 	char id_line[14];
@@ -237,8 +243,8 @@ static int records_write(struct creation *creation, struct error *error)
 	if (rc)
 		return rc;
 	creation->recorded = true;
-	rc = bundle_write(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
-	return rc ? rc : bundle_write(&creation->bundle, BUNDLE_CONTAINER_ID, id_line, (size_t)length, error);
+	rc = record_write(creation, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
+	return rc ? rc : record_write(creation, BUNDLE_CONTAINER_ID, id_line, (size_t)length, error);
 }
 
 static void audit(const struct creation *creation, const char *action, const char *dest, const char *detail)

@@ -11,9 +11,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "hook/program.h"
+#include "hook/replace.h"
 #include "hook/splice.h"
 
 #define CONFIG_NAME "config.json"
@@ -153,29 +153,14 @@ int runtime_find(const char *name, const char *const folders[], char path[PATH_M
 
 /* ---- the bundle ---- */
 
-/* As file_replace(), but without waiting for the disk: podman writes config.json anew at every start, so
- * after a crash nobody reads this one. Owner and mode are the old file's. */
+/* podman writes config.json anew at every start: after a crash nobody reads this one. */
 static int config_replace(int folder_fd, const struct text *content, struct error *error)
 {
-	char temporary[64];
-	cleanup_fd int fd = -1;
 	struct stat old;
-	int rc;
 
 	if (fstatat(folder_fd, CONFIG_NAME, &old, AT_SYMLINK_NOFOLLOW) != 0)
 		return error_errno(error, errno, "cannot examine %s", CONFIG_NAME);
-	snprintf(temporary, sizeof(temporary), "." CONFIG_NAME ".%04x%04x", hash_random16(), hash_random16());
-	fd = openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_errno(error, errno, "cannot make a file beside %s", CONFIG_NAME);
-	rc = file_write_all(fd, content->data, content->length);
-	if (!rc && (fchown(fd, old.st_uid, old.st_gid) != 0 || fchmod(fd, old.st_mode & 07777) != 0 ||
-		    renameat(folder_fd, temporary, folder_fd, CONFIG_NAME) != 0))
-		rc = -errno;
-	if (!rc)
-		return 0;
-	unlinkat(folder_fd, temporary, 0);
-	return error_errno(error, -rc, "cannot replace %s", CONFIG_NAME);
+	return replace_file(folder_fd, CONFIG_NAME, old.st_mode & 07777, old.st_uid, old.st_gid, content->data, content->length, error);
 }
 
 static int config_shield(int folder_fd, bool refuse, struct error *error)

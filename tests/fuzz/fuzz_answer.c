@@ -2,6 +2,8 @@
  * that it does not hold, no inside address, and no record that the question does not lead to.
  *
  * The first octet chooses flags, the second the type, the third the name of the question; the upstream's message follows. */
+#include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
+
 #include <ldns/ldns.h>
 #include <stdint.h>
 #include <stdlib.h>

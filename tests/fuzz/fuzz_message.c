@@ -1,5 +1,7 @@
 /* Names on the wire, against ldns: the first two octets say where in the message the name begins, the message follows. What this reader accepts ldns accepts
  * too (not the other way round: only here must a pointer go backwards and not into the header), and both read the same name. */
+#include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
+
 #include <ldns/ldns.h>
 #include <stdint.h>
 #include <stdlib.h>

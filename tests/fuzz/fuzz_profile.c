@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Every rendered line is a rule again, and there are as many as there were. */
 static void check_list(const struct text *list, size_t *count)
 {
-	const char *line = list->data, *end = list->data + list->length;
+	const char *line = list->data ? list->data : "", *end = line + list->length;
 
-	while (line && line < end) {
+	while (line < end) {
 		const char *newline = memchr(line, '\n', (size_t)(end - line)), *text = line;
 		size_t length = rule_strip(&text, (size_t)(newline - line));
 		struct rule rule;

@@ -1,4 +1,6 @@
 /* Questions, against ldns: what is accepted means the same to both; and the query built from it has one question, one OPT record without options, and nothing else. */
+#include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
+
 #include <ldns/ldns.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 /* fw/verify.c with any text as the listing: it must not crash, and what it verifies must be the listing that nft gives for that ruleset.
  *
- * The second half is judged by other means than verify's own words: each object of a listing that verified is looked for, without its handle and the
- * values of its counters, among the objects of the golden listing. Elements are left out; which networks are equal is the unit test's business. */
+ * The second half is judged by other means than verify's own words: each object of a listing that verified is looked for, without its
+ * handle and the
+ * values of its counters, among the objects of the golden listing. Elements are left out; which networks are equal is the unit test's
+ * business. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>

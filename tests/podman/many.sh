@@ -7,7 +7,7 @@ cat > /srv/bed/many <<'END'
 rm -f /tmp/r.*
 # Each process looks its name up and connects as soon as it has the answer: a connect before the set is written would be refused.
 for n in $(seq 200); do
-	(wget -q -T 8 -O- http://n$n.many.test/ >/tmp/r.$n 2>&1 || echo failed >>/tmp/r.$n) &
+	(timeout 8 wget -q -O- http://n$n.many.test/ >/tmp/r.$n 2>&1 || echo failed >>/tmp/r.$n) &
 done
 wait
 cat /tmp/r.* | sort | uniq -c

@@ -34,7 +34,7 @@ check "podman start works when it is installed again" pod start web
 shielded "after it was installed again"
 check "the container is removed" pod rm -f -t 0 web
 
-check "a container with --restart=always starts" shield run again --profiles my -- -d --restart=always $image sh -c 'sleep 2; wget -q -T 4 -O- http://203.0.113.20/ && echo LEAKED; wget -q -T 4 -O- http://allowed.test/'
+check "a container with --restart=always starts" shield run again --profiles my -- -d --restart=always $image sh -c 'sleep 2; timeout 4 wget -q -O- http://203.0.113.20/ && echo LEAKED; timeout 4 wget -q -O- http://allowed.test/'
 sleep 14
 pod logs again >"$last" 2>&1
 check "it was restarted and reached what is allowed" test "$(grep -c world "$last")" -ge 2

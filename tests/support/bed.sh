@@ -268,16 +268,18 @@ inner_services() {
 	printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nwhile date; do sleep 0.2; done\n' > /srv/bed/www/cgi-bin/clock
 	chmod 755 /srv/bed/www/cgi-bin/clock
 	{	# names of the world; everything else below .test does not exist
-		echo "address=/allowed.test/198.51.100.10"
-		echo "address=/other.test/203.0.113.20"
-		echo "address=/v6.test/2001:db8:1::10"
-		echo "address=/otherv6.test/2001:db8:1::20"
-		echo "address=/inside.test/10.99.0.1"
-		echo "address=/metadata.test/169.254.169.254"
+		echo "host-record=allowed.test,198.51.100.10"
+		echo "host-record=other.test,203.0.113.20"
+		echo "host-record=v6.test,2001:db8:1::10"
+		echo "host-record=otherv6.test,2001:db8:1::20"
+		echo "host-record=both.test,198.51.100.11,2001:db8:1::11"
+		echo "host-record=inside.test,10.99.0.1"
+		echo "host-record=metadata.test,169.254.169.254"
 		for n in $(seq 200); do
-			echo "address=/n$n.many.test/198.51.100.$((n + 20))"
+			echo "host-record=n$n.many.test,198.51.100.$((n + 20))"
 		done
-		echo "address=/test/"
+		echo "address=/half.test/198.51.100.12"	# as some servers do: NXDOMAIN for AAAA where there is an A
+		echo "local=/test/"
 	} > /srv/bed/names.conf
 	in_world dnsmasq --conf-file=/srv/bed/names.conf --pid-file=/run/dnsmasq.world.pid --no-resolv --no-hosts --keep-in-foreground \
 		--listen-address=10.99.0.1,fd99::1 --bind-interfaces --user=root --group=root --cache-size=0 \

@@ -3,6 +3,8 @@
 #ifndef SUPPORT_WIRE_H
 #define SUPPORT_WIRE_H
 
+#include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
+
 #include <ldns/ldns.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -228,7 +228,7 @@ static void what_would_open_the_shield_is_refused_with_its_reason(void **state)
 		{"--tmpfs=/etc/:size=1m IMAGE", "resolv.conf"},
 		{"--mount type=bind,src=/tmp/x,dst=/etc/resolv.conf IMAGE", "resolv.conf"},
 		{"--mount type=bind,source=/run/podman/podman.sock,target=/s IMAGE", "engine"},
-		{"--mount type=glob,src=/run/pod*,dst=/s IMAGE", "services"},
+		{"--mount type=glob,src=/run/pod*,dst=/s IMAGE", "engine"},
 		{"--mount type=bind,\"src=/x\",dst=/s IMAGE", "quotes"},
 		{"--mount type=volume,src=v,dst=/v,volume-opt=device=/ IMAGE", "driver"},
 		{"--mount type=bind,src=/proc,dst=/p IMAGE", ":ro"},

@@ -1,4 +1,5 @@
-/* fw/ruleset.c: its text is what golden/ holds. With GOLDEN_UPDATE set the files are written instead: read the difference before it is committed, and
+/* fw/ruleset.c: its text is what golden/ holds. With GOLDEN_UPDATE set the files are written instead: read the difference before it is
+ * committed, and
  * run golden/capture.sh under each nft version. */
 #include "ruleset_cases.h"
 
