@@ -312,7 +312,8 @@ static int running_check(const struct bundle *bundle, const struct podman_flags 
 	cleanup_fd int proxy_fd = bundle_process_open(runtime.proxy_pid, runtime.proxy_start);
 	if (init_fd < 0 && proxy_fd < 0)
 		return 0;
-	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first, or add --replace behind --", runtime.container_id);
+	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first%s", runtime.container_id,
+			 podman ? ", or add --replace behind --" : "");
 }
 
 static int bundle_fill(struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)

@@ -74,6 +74,21 @@ int question_parse(const uint8_t *wire, size_t length, struct question *question
 	return RCODE_NOERROR;
 }
 
+uint64_t question_hash(const struct question *question, const struct hash_key *key)
+{
+	uint8_t octets[NAME_WIRE_MAX + 3];
+
+	memcpy(octets, question->name.wire, question->name.length);
+	message_put16(octets + question->name.length, question->type);
+	octets[question->name.length + 2] = (uint8_t)(question->dnssec_ok << 1 | question->checking_disabled);
+	return hash_bytes(key, octets, question->name.length + 3u);
+}
+
+bool question_same(const struct question *a, const struct question *b)
+{
+	return a->type == b->type && a->dnssec_ok == b->dnssec_ok && a->checking_disabled == b->checking_disabled && name_equal(&a->name, &b->name);
+}
+
 size_t question_query(const struct question *question, uint16_t id, uint8_t *out)
 {
 	uint8_t *at = out + MESSAGE_HEADER;

@@ -2,6 +2,7 @@
 #ifndef DNS_QUESTION_H
 #define DNS_QUESTION_H
 
+#include "base/hash.h"
 #include "dns/message.h"
 
 struct question {
@@ -24,6 +25,10 @@ struct question {
  * does not belong to the root (RFC 6891 section 6.1.1). NOTIMP: an opcode other than QUERY. BADVERS: an EDNS version above 0. REFUSED: a class other
  * than IN, and the types ANY, NULL, AXFR, IXFR and OPT. */
 int question_parse(const uint8_t *wire, size_t length, struct question *question);
+
+/* A keyed hash of what makes two questions the same: name, type, DO and CD; and whether they are. */
+uint64_t question_hash(const struct question *question, const struct hash_key *key);
+bool question_same(const struct question *a, const struct question *b);
 
 /* Writes the query for the upstream: a fresh header with `id`, RD and AD set, CD as asked, the lowered name, and an OPT record of our own (1232 octets,
  * DO as asked, no options). Nothing else of the client's message leaves. out: at least QUESTION_QUERY_MAX octets. Returns the length. */

@@ -2,16 +2,13 @@
  * verification expects.
  *
  * Theory of operation. The table has the same chains and sets in every state; only the rules differ, and output's policy. So a change of
- * state replaces rules,
- * and the sets keep their elements. Whatever can be reached by `goto` ends in a verdict of its own; what fell off the end would meet the
- * policy.
+ * state replaces rules, and the sets keep their elements. Whatever can be reached by `goto` ends in a verdict of its own; what fell off
+ * the end would meet the policy.
  *
  * Output, in order: the deny sets, before established, so that a deny cuts live flows; DNS that the capture chain has sent to the
- * forwarder, which
- * still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked upstream DNS; then
- * nothing
- * else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way out; and then what the state
- * allows.
+ * forwarder, which still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked
+ * upstream DNS; then nothing else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way
+ * out; and then what the state allows.
  */
 #include <stdio.h>
 #include <stdlib.h>

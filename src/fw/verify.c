@@ -1,13 +1,11 @@
 /* Does the kernel hold what was generated?
  *
  * Theory of operation. The listing (libnftables-json(5), numeric output) is put into the words of ruleset_expect(), a line for each thing
- * in it. Both sides are sorted
- * by kind and name, rules keep their order within a chain, and the first line that differs is the finding. The decompiler knows exactly
- * what
- * ruleset.c writes: every member of every object is looked at, and one that it does not know makes a line "... unknown JSON", which is
- * never expected.
- * Strings become words only when they consist of letters, digits and a few signs, so that no string can spell more than one word.
- * Networks may come back as addresses, prefixes or ranges, joined or not; they go through a netset, like those that were rendered.
+ * in it. Both sides are sorted by kind and name, rules keep their order within a chain, and the first line that differs is the finding.
+ * The decompiler knows exactly what ruleset.c writes: every member of every object is looked at, and what it does not know makes a line
+ * "... unknown JSON", which is never expected. Strings become words only when they consist of letters, digits and a few signs, so that no
+ * string can spell more than one word. Networks may come back as addresses, prefixes or ranges, joined or not; they go through a netset,
+ * like those that were rendered.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -52,16 +52,6 @@ void cache_free(struct cache *cache)
 	free(cache);
 }
 
-static uint64_t question_hash(const struct cache *cache, const struct question *question)
-{
-	uint8_t key[NAME_WIRE_MAX + 3];
-
-	memcpy(key, question->name.wire, question->name.length);
-	message_put16(key + question->name.length, question->type);
-	key[question->name.length + 2] = (uint8_t)(question->dnssec_ok << 1 | question->checking_disabled);
-	return hash_bytes(&cache->hash_key, key, question->name.length + 3u);
-}
-
 static bool place_is_live(const struct cache *cache, const struct place *place)
 {
 	return place->position >= cache->floor && place->position + CACHE_OCTETS >= cache->head;
@@ -104,7 +94,7 @@ static bool stored_answers(struct stored *stored, const struct question *questio
 
 bool cache_find(struct cache *cache, const struct question *question, struct cache_entry *entry)
 {
-	uint64_t hash = question_hash(cache, question);
+	uint64_t hash = question_hash(question, &cache->hash_key);
 	const struct place *bucket = cache->places[hash & (BUCKETS - 1)];
 
 	for (size_t i = 0; i < WAYS; i++) {
@@ -171,7 +161,7 @@ void cache_store(struct cache *cache, const struct question *question, const uin
 {
 	size_t ttl_count = (size_t)answer->answer_count + answer->authority_count;
 	size_t size = stored_size(answer->end, ttl_count, answer->address_count);
-	uint64_t hash = question_hash(cache, question);
+	uint64_t hash = question_hash(question, &cache->hash_key);
 	struct stored *stored;
 	struct place *place;
 	uint8_t *copy;

@@ -138,23 +138,12 @@ void pendings_free(struct pendings *pendings)
 	free(pendings);
 }
 
-static uint64_t question_hash(const struct pendings *pendings, const struct question *question)
-{
-	uint8_t key[NAME_WIRE_MAX + 3];
-
-	memcpy(key, question->name.wire, question->name.length);
-	message_put16(key + question->name.length, question->type);
-	key[question->name.length + 2] = (uint8_t)(question->dnssec_ok << 1 | question->checking_disabled);
-	return hash_bytes(&pendings->hash_key, key, question->name.length + 3u);
-}
-
 static struct pending *pending_find(struct pendings *pendings, const struct question *question, uint64_t hash)
 {
 	struct pending *pending = pendings->buckets[hash & (BUCKETS - 1)];
 
 	for (; pending; pending = pending->next)
-		if (pending->hash == hash && pending->question.type == question->type && pending->question.dnssec_ok == question->dnssec_ok &&
-		    pending->question.checking_disabled == question->checking_disabled && name_equal(&pending->question.name, &question->name))
+		if (pending->hash == hash && question_same(&pending->question, question))
 			return pending;
 	return NULL;
 }
@@ -364,7 +353,7 @@ static void pending_send(struct pending *pending)
 int pending_ask(struct proxy *proxy, const struct client *client, const struct question *question)
 {
 	struct pendings *pendings = proxy->pendings;
-	uint64_t hash = question_hash(pendings, question);
+	uint64_t hash = question_hash(question, &pendings->hash_key);
 	struct pending *pending;
 
 	if (!pendings->free_waiting) {

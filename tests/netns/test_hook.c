@@ -622,7 +622,7 @@ int main(void)
 	};
 
 	if (!own_netns_enter())
-		return 0;
+		return 77;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 
 #define WRITERS    6
 #define LINES_EACH 400
+#define ROUNDS     40
 
 static char base[] = "/tmp/shield-test-audit.XXXXXX";
 static struct bundle bundle = BUNDLE_INIT;
@@ -278,6 +279,41 @@ static void writers_at_once_lose_no_line_and_rotate_once(void **state)
 	assert_int_equal(found, WRITERS * LINES_EACH);
 }
 
+/* Every writer finds the log full at once. A second rotation would put the few new lines in the place of the full generation. */
+static void of_many_that_find_the_log_full_one_rotates(void **state)
+{
+	const struct audit_event event = {.action = "race"};
+	(void)state;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		pid_t children[WRITERS];
+		int start[2];
+
+		bundle_remove(&bundle, BUNDLE_AUDIT, NULL);
+		fill(AUDIT_ROTATE_OCTETS);
+		assert_int_equal(pipe(start), 0);
+		for (unsigned i = 0; i < WRITERS; i++) {
+			children[i] = fork();
+			assert_true(children[i] >= 0);
+			if (children[i] == 0) {
+				char end;
+
+				close(start[1]);
+				_exit(read(start[0], &end, 1) != 0 || audit_write(&bundle, "web", &event) != 0);
+			}
+		}
+		close(start[0]);
+		close(start[1]); /* all go */
+		for (unsigned i = 0; i < WRITERS; i++) {
+			int status;
+
+			assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+			assert_int_equal(status, 0);
+		}
+		assert_true(size_of(BUNDLE_AUDIT ".1") >= (off_t)AUDIT_ROTATE_OCTETS);
+	}
+}
+
 static void a_log_that_is_a_link_or_a_fifo_is_not_written(void **state)
 {
 	const struct audit_event event = {.action = "note"};
@@ -309,6 +345,7 @@ int main(void)
 		in_folder(a_full_log_is_rotated_and_one_generation_kept),
 		in_folder(a_log_of_any_size_is_read_from_its_end),
 		in_folder(writers_at_once_lose_no_line_and_rotate_once),
+		in_folder(of_many_that_find_the_log_full_one_rotates),
 		in_folder(a_log_that_is_a_link_or_a_fifo_is_not_written),
 	};
 
