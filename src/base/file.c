@@ -71,7 +71,8 @@ int file_read(int dir_fd, const char *name, size_t max, char **data, size_t *len
 		return -EINVAL;
 	if ((uintmax_t)status.st_size > max)
 		return -EFBIG;
-	return file_read_whole(fd, (size_t)status.st_size, max, data, length);
+	/* files of /proc say 0, and some of them give the rest only to a read that takes it whole */
+	return file_read_whole(fd, status.st_size ? (size_t)status.st_size : FILE_CHUNK, max, data, length);
 }
 
 int file_write_all(int fd, const void *data, size_t length)

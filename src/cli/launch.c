@@ -445,12 +445,12 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 		rc = paths_bundle(options, options->container, path, error);
 	if (!rc)
 		rc = paths_state_root(options, root, error);
-	if (!rc)
-		rc = bundle_create(&launch->bundle, path, error);
 	if (rc)
 		return rc;
 	launch->settings = config->settings;
 	rc = network_choose(&network, &launch->settings, podman, root, error);
+	if (!rc)
+		rc = bundle_create(&launch->bundle, path, error);
 	if (rc)
 		return rc;
 	launch->settings.published_count = podman ? podman->published_count : 0;

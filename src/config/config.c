@@ -1,8 +1,8 @@
 /* config.yml, read as a stream of libyaml's events.
  *
- * Each mapping has a table of its keys; a key's function consumes the events of its value. What the tables do not foresee is an error at the place
- * where it stands, so nothing that the file says is passed over, and nothing nests deeper than the tables do. Anchors, aliases
- * and tags are refused outright: a configuration has no use for them.
+ * Each mapping has a table of its keys; a key's function consumes the events of its value. What the tables do not foresee is an
+ * error at the place where it stands, so nothing that the file says is passed over, and nothing nests deeper than the tables
+ * do. Anchors, aliases and tags are refused outright: a configuration has no use for them.
  */
 #include "config/config.h"
 

@@ -29,7 +29,8 @@ static int header_match(const uint8_t *wire, size_t length, uint16_t id, const s
 	if (!(flags & MESSAGE_QR) || flags & MESSAGE_OPCODE)
 		return -EBADMSG;
 	end = MESSAGE_HEADER + question->name.length;
-	if (length < end + 4 || !message_name_is(wire, length, MESSAGE_HEADER, &question->name))
+	/* stepping over it to `end` means that it is not compressed: it will be overwritten with the client's spelling */
+	if (length < end + 4 || message_name_skip(wire, length, MESSAGE_HEADER) != end || !message_name_is(wire, length, MESSAGE_HEADER, &question->name))
 		return -EBADMSG;
 	if (message_get16(wire + end) != question->type || message_get16(wire + end + 2) != MESSAGE_CLASS_IN)
 		return -EBADMSG;
@@ -107,7 +108,7 @@ static bool service_keep(struct walk *walk, const struct message_record *record)
 	if (record->data_length < 3)
 		return false;
 	at = message_name_expand(wire, end, record->data + 2u, &target);
-	if (at != record->data + 2u + target.length) /* malformed, or compressed: the client might find the parameters elsewhere */
+	if (!at || at != record->data + 2u + target.length) /* malformed, or compressed: the client might find the parameters elsewhere */
 		return false;
 	while (at < end) {
 		size_t size;
@@ -192,7 +193,7 @@ static int chain_step(struct walk *walk)
 {
 	struct answer *answer = walk->answer;
 	const struct name *current = &walk->chain[walk->chain_length - 1];
-	struct name target, owner, substituted;
+	struct name target, owner, redirect, substituted;
 	bool have_cname = false, have_dname = false;
 
 	for (size_t i = 0; i < answer->first_authority; i++) {
@@ -217,7 +218,7 @@ static int chain_step(struct walk *walk)
 				return -EPROTO;
 			if (name_equal(&owner, current) || !name_is_within(current, &owner))
 				continue;
-			if (target_expand(walk, record, &substituted) || dname_substitute(current, &owner, &substituted, &substituted))
+			if (target_expand(walk, record, &redirect) || dname_substitute(current, &owner, &redirect, &substituted))
 				return -EPROTO;
 			answer->keep[i] = have_dname = true;
 		}
@@ -278,8 +279,8 @@ static uint32_t authority_keep(struct walk *walk)
 	return ttl_s;
 }
 
-/* Counts what is kept; clean when the kept records are all there are up to the cut. */
-static void answer_settle(struct walk *walk, uint32_t negative_ttl_s)
+/* Counts what is kept; clean when the kept records are all there are up to the cut. -EPROTO when a client that reads one of them would stumble. */
+static int answer_settle(struct walk *walk, uint32_t negative_ttl_s)
 {
 	struct answer *answer = walk->answer;
 	uint32_t ttl_s = answer->negative ? negative_ttl_s : ANSWER_TTL_MAX_S;
@@ -295,6 +296,8 @@ static void answer_settle(struct walk *walk, uint32_t negative_ttl_s)
 			answer->clean = false;
 			continue;
 		}
+		if (!message_data_is_whole(walk->wire, &answer->records[i]))
+			return -EPROTO;
 		if (i < answer->first_authority)
 			answer->answer_count++;
 		else
@@ -315,6 +318,7 @@ static void answer_settle(struct walk *walk, uint32_t negative_ttl_s)
 		answer->end = (size_t)record->data + record->data_length;
 	}
 	answer->ttl_s = ttl_s;
+	return 0;
 }
 
 int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct question *question, const struct answer_filter *filter, struct answer *answer)
@@ -348,6 +352,5 @@ int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct q
 	answer->negative = !walk.found;
 	if (answer->negative)
 		negative_ttl_s = authority_keep(&walk);
-	answer_settle(&walk, negative_ttl_s);
-	return 0;
+	return answer_settle(&walk, negative_ttl_s);
 }

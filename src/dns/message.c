@@ -105,3 +105,61 @@ size_t message_record_read(const uint8_t *wire, size_t length, size_t offset, st
 		return 0;
 	return at + record->data_length;
 }
+
+/* Where the names are in the data: behind so many octets and character strings; then come so many octets more. */
+struct data_layout {
+	uint16_t type;
+	uint8_t octets_before, strings_before, names, octets_after;
+};
+
+#define ANY_OCTETS 255
+
+static const struct data_layout data_layouts[] = {
+	{TYPE_CNAME, 0, 0, 1, 0},
+	{TYPE_SOA, 0, 0, 2, 20},
+	{TYPE_PTR, 0, 0, 1, 0},
+	{TYPE_DNAME, 0, 0, 1, 0},
+	{TYPE_RRSIG, 18, 0, 1, ANY_OCTETS},
+	{TYPE_NSEC, 0, 0, 1, ANY_OCTETS},
+	{2, 0, 0, 1, 0},	   /* NS */
+	{3, 0, 0, 1, 0},	   /* MD */
+	{4, 0, 0, 1, 0},	   /* MF */
+	{7, 0, 0, 1, 0},	   /* MB */
+	{8, 0, 0, 1, 0},	   /* MG */
+	{9, 0, 0, 1, 0},	   /* MR */
+	{14, 0, 0, 2, 0},	   /* MINFO */
+	{15, 2, 0, 1, 0},	   /* MX */
+	{17, 0, 0, 2, 0},	   /* RP */
+	{18, 2, 0, 1, 0},	   /* AFSDB */
+	{21, 2, 0, 1, 0},	   /* RT */
+	{24, 18, 0, 1, ANY_OCTETS}, /* SIG */
+	{26, 2, 0, 2, 0},	   /* PX */
+	{30, 0, 0, 1, ANY_OCTETS}, /* NXT */
+	{33, 6, 0, 1, 0},	   /* SRV */
+	{35, 4, 3, 1, 0},	   /* NAPTR */
+	{36, 2, 0, 1, 0},	   /* KX */
+};
+
+static bool data_fits(const uint8_t *wire, const struct message_record *record, const struct data_layout *layout)
+{
+	size_t at = (size_t)record->data + layout->octets_before, end = (size_t)record->data + record->data_length;
+
+	for (unsigned i = 0; i < layout->strings_before && at < end; i++)
+		at += 1u + wire[at];
+	if (at >= end)
+		return false;
+	for (unsigned i = 0; i < layout->names; i++) {
+		at = message_name_skip(wire, end, at);
+		if (!at)
+			return false;
+	}
+	return layout->octets_after == ANY_OCTETS || end - at == layout->octets_after;
+}
+
+bool message_data_is_whole(const uint8_t *wire, const struct message_record *record)
+{
+	for (size_t i = 0; i < sizeof(data_layouts) / sizeof(data_layouts[0]); i++)
+		if (data_layouts[i].type == record->type)
+			return data_fits(wire, record, &data_layouts[i]);
+	return true;
+}

@@ -118,4 +118,12 @@ struct message_record {
 /* Locates the record at offset. Returns the offset behind it, or 0 when it is malformed or cut short. */
 size_t message_record_read(const uint8_t *wire, size_t length, size_t offset, struct message_record *record);
 
+/* True when the domain names in the data of a record that message_record_read() located are well-formed and end where its type says. Types whose
+ * data holds no name that could be compressed (RFC 3597 section 4 lists those that do) are not looked into. */
+bool message_data_is_whole(const uint8_t *wire, const struct message_record *record);
+
+/* True when the data of a record that message_record_read() located is what its type says: the domain names in it, which a pointer of may leave the data
+ * (RFC 3597 section 4 lists the types), are well-formed and end where they should. Types without such names are not looked into. */
+bool message_data_is_whole(const uint8_t *wire, const struct message_record *record);
+
 #endif

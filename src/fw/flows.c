@@ -1,9 +1,8 @@
 /* Connection tracking: ending the flows to addresses that were taken away.
  *
  * Theory of operation. A round lists the table, keeps the first FLOWS_PER_ROUND entries that match and then deletes them one by one;
- * rounds go on while
- * one was full. So memory is bounded however many flows a workload has opened. An entry is deleted by its original tuple, its zone
- * and its id: a flow of the same addresses that came up in between is a new one, has met the rules already, and stays.
+ * rounds go on while one was full. So memory is bounded however many flows a workload has opened. An entry is deleted by its original
+ * tuple, its zone and its id: a flow of the same addresses that came up in between is a new one, has met the rules already, and stays.
  * Flows that come up while this runs do not keep it running: the number of rounds is bounded too.
  */
 #include <errno.h>
@@ -17,10 +16,10 @@
 #include "fw/flows.h"
 #include "fw/netlink.h"
 
-#define FLOWS_PER_ROUND 1024
-#define ROUNDS_MAX 1024
-#define TUPLE_MAX 128 /* octets of a tuple's attributes; v6 has 80 */
-#define REPLY_SIZE (32u << 10)
+#define FLOWS_PER_ROUND         1024
+#define ROUNDS_MAX              1024
+#define TUPLE_MAX               128 /* octets of a tuple's attributes; v6 has 80 */
+#define REPLY_SIZE              (32u << 10)
 #define CTNETLINK_TYPE(message) (NFNL_SUBSYS_CTNETLINK << 8 | (message))
 
 struct flow {
@@ -81,8 +80,8 @@ static void keep_flow(struct round *round, const struct netlink_message *message
 	struct addr destination;
 
 	if (round->count == FLOWS_PER_ROUND || message->payload.length < sizeof(struct nfgenmsg) ||
-	    !netlink_find(attributes, CTA_TUPLE_ORIG, &tuple) || tuple.payload.length > TUPLE_MAX ||
-	    !read_destination(tuple.payload, &destination) || !matches(round, &destination))
+		!netlink_find(attributes, CTA_TUPLE_ORIG, &tuple) || tuple.payload.length > TUPLE_MAX ||
+		!read_destination(tuple.payload, &destination) || !matches(round, &destination))
 		return;
 	*flow = (struct flow){.family = message->payload.data[0], .tuple_length = tuple.payload.length};
 	memcpy(flow->tuple, tuple.payload.data, tuple.payload.length);

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "fw/netns.h"
 
-#define OWN_NETNS "/proc/thread-self/ns/net"
+#define OWN_NETNS  "/proc/thread-self/ns/net"
 #define OWN_USERNS "/proc/thread-self/ns/user"
 
 int netns_open(pid_t pid, struct error *error)

@@ -9,8 +9,8 @@
 #include "fw/ruleset.h"
 
 #define MESSAGE_MAX 400 /* octets of libnftables' message */
-#define APPLYING "cannot apply the ruleset"
-#define LIST "list table inet " RULESET_TABLE
+#define APPLYING    "cannot apply the ruleset"
+#define LIST        "list table inet " RULESET_TABLE
 
 /* libnftables says why only in words. */
 static int failure_code(const char *message)
@@ -66,8 +66,7 @@ static int run(const char *commands, unsigned flags, const char *doing, char **o
 }
 
 /* Deleting anything makes the kernel wait for a grace period or two when the socket is closed, 8 ms and more, even where the table was
- * only just
- * made to be deleted. So a ruleset that begins with RULESET_RESET is first tried as one for a namespace without the table. */
+ * only just made to be deleted. So a ruleset that begins with RULESET_RESET is first tried as one for a namespace without the table. */
 static int apply_to_new_namespace(const char *commands, struct error *error)
 {
 	cleanup_text struct text text = {0};
@@ -95,7 +94,8 @@ int nft_apply(const char *commands, struct error *error)
 
 int nft_list_json(char **json, struct error *error)
 {
-	return run(LIST, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS, "cannot list the ruleset", json, error);
+	return run(
+		LIST, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS, "cannot list the ruleset", json, error);
 }
 
 int nft_list_text(char **text, bool terse, struct error *error)

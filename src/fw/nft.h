@@ -8,8 +8,7 @@
 #include "base/error.h"
 
 /* Runs commands as one transaction. Errors: -EINVAL with libnftables' own first line (escaped), -EPERM when the kernel refused, -ENOENT
- * when a
- * table, set or chain is missing. Nothing is applied then. */
+ * when a table, set or chain is missing. Nothing is applied then. */
 int nft_apply(const char *commands, struct error *error);
 
 /* Lists "table inet terok_shield" as JSON (libnftables-json(5)). json: caller frees. -ENOENT when there is no such table. */

@@ -16,9 +16,9 @@
 
 #include "fw/ruleset.h"
 
-#define LEARNED_SIZE 131072
-#define LOG_TAIL "\" group %d snaplen 128 queue-threshold 1"
-#define DNS "meta l4proto { tcp, udp } th dport %d "
+#define LEARNED_SIZE       131072
+#define LOG_TAIL           "\" group %d snaplen 128 queue-threshold 1"
+#define DNS                "meta l4proto { tcp, udp } th dport %d "
 #define FOR_EACH(array, i) for (size_t i = 0; i < sizeof(array) / sizeof(*(array)); i++)
 
 static const struct chain {
@@ -59,7 +59,7 @@ struct sink {
 	const struct ruleset *ruleset;
 	struct text *text;
 	const char *chain; /* the chain being written */
-	bool expect;	   /* a line of ruleset_expect() instead of nft's syntax */
+	bool expect;       /* a line of ruleset_expect() instead of nft's syntax */
 };
 
 static void rule_open(const struct sink *sink)
@@ -70,11 +70,11 @@ static void rule_open(const struct sink *sink)
 		text_add(sink->text, "\t\t");
 }
 
-#define rule(sink, ...)                                \
-	do {                                           \
-		rule_open(sink);                       \
-		text_addf((sink)->text, __VA_ARGS__);  \
-		text_add((sink)->text, "\n");          \
+#define rule(sink, ...)                                                                                                                    \
+	do {                                                                                                                               \
+		rule_open(sink);                                                                                                           \
+		text_addf((sink)->text, __VA_ARGS__);                                                                                      \
+		text_add((sink)->text, "\n");                                                                                              \
 	} while (0)
 
 /* ---- chains ---- */
@@ -142,7 +142,7 @@ static void open_gateway(const struct sink *sink)
 		ranges[i] = (struct settings_published){.first = settings->loopback_ports[i], .last = settings->loopback_ports[i]};
 	rule_open(sink);
 	text_addf(sink->text, "%s daddr %s tcp dport ", settings->host_gateway.family == ADDR_V4 ? "ip" : "ip6",
-		  addr_format(&settings->host_gateway, gateway));
+		addr_format(&settings->host_gateway, gateway));
 	add_ports(sink->text, ranges, settings->loopback_port_count);
 	text_add(sink->text, " accept\n");
 }
@@ -167,7 +167,8 @@ static void open_published(const struct sink *sink, uint8_t protocol, const char
 /* A jump for each set of a kind, by address alone and by address, protocol and port. */
 static void go_by_sets(const struct sink *sink, bool denied, const char *target)
 {
-	FOR_EACH(sets, i) {
+	FOR_EACH(sets, i)
+	{
 		const char *family = sets[i].family == ADDR_V4 ? "ip" : "ip6";
 
 		if (sets[i].denied != denied)
@@ -267,7 +268,8 @@ static void add_chains(const struct ruleset *ruleset, struct text *text)
 {
 	struct sink sink = {.ruleset = ruleset, .text = text};
 
-	FOR_EACH(chains, i) {
+	FOR_EACH(chains, i)
+	{
 		text_addf(text, "\tchain %s {\n", chains[i].name);
 		if (chains[i].hook)
 			text_addf(text, "\t\t%s; policy %s;\n", chains[i].hook, chain_policy(ruleset, chains[i].name));
@@ -327,7 +329,8 @@ static void add_elements(const struct ruleset *ruleset, const struct set *set, s
 
 static void add_sets(const struct ruleset *ruleset, struct text *text)
 {
-	FOR_EACH(sets, i) {
+	FOR_EACH(sets, i)
+	{
 		text_addf(text, "\tset %s {\n\t\ttype ", sets[i].name);
 		add_type(text, &sets[i]);
 		if (sets[i].learned)
@@ -353,7 +356,8 @@ void ruleset_render_sets(const struct ruleset *ruleset, struct text *text)
 {
 	char before[sizeof("add element inet " RULESET_TABLE " deny_port_v4 ")];
 
-	FOR_EACH(sets, i) {
+	FOR_EACH(sets, i)
+	{
 		if (sets[i].learned)
 			continue;
 		text_addf(text, "flush set inet " RULESET_TABLE " %s\n", sets[i].name);
@@ -395,14 +399,16 @@ void ruleset_expect(const struct ruleset *ruleset, struct text *text)
 	struct sink sink = {.ruleset = ruleset, .text = text, .expect = true};
 
 	FOR_EACH(chains, i)
-		expect_chain(ruleset, &chains[i], text);
+	expect_chain(ruleset, &chains[i], text);
 	FOR_EACH(sets, i)
-		expect_set(&sets[i], text);
-	FOR_EACH(chains, i) {
+	expect_set(&sets[i], text);
+	FOR_EACH(chains, i)
+	{
 		sink.chain = chains[i].name;
 		chain_rules(&sink);
 	}
-	FOR_EACH(sets, i) {
+	FOR_EACH(sets, i)
+	{
 		const struct netset *contents = set_contents(ruleset, &sets[i]);
 
 		for (size_t j = 0; !sets[i].learned && j < contents->count; j++) {

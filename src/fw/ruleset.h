@@ -11,10 +11,10 @@
 #include "policy/settings.h"
 #include "policy/shield_state.h"
 
-#define RULESET_TABLE "terok_shield"
-#define RULESET_MARK 0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
+#define RULESET_TABLE     "terok_shield"
+#define RULESET_MARK      0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
 #define RULESET_LOG_GROUP 100
-#define RULESET_DNS_PORT 53
+#define RULESET_DNS_PORT  53
 /* What ruleset_render() begins with: afterwards there is no table, whether there was one or not. */
 #define RULESET_RESET "add table inet " RULESET_TABLE "\ndelete table inet " RULESET_TABLE "\n"
 
@@ -26,13 +26,11 @@ struct ruleset {
 };
 
 /* The whole transaction for a namespace that may or may not have the table: "add table; delete table; add table { ... }". Learned sets are
- * empty.
- * Checks are the caller's (state is one of the four). */
+ * empty. Checks are the caller's (state is one of the four). */
 void ruleset_render(const struct ruleset *ruleset, struct text *text);
 
 /* The transaction that moves a table that is already there to ruleset's state and contents: flushes the chains' rules and the allow and
- * deny
- * sets and fills them anew, keeping the learned sets and their elements. */
+ * deny sets and fills them anew, keeping the learned sets and their elements. */
 void ruleset_render_change(const struct ruleset *ruleset, struct text *text);
 
 /* Only the allow and deny sets' contents, for `allow` and `deny` of addresses. */

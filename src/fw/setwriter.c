@@ -17,20 +17,20 @@
 #include "fw/ruleset.h"
 #include "fw/setwriter_parse.h"
 
-#define BATCH_SIZE (64u << 10)	/* 64 additions that renew, with the longest names, are 52 KiB */
-#define MESSAGE_SIZE 512	/* more than the longest message for one element, or the batch's end */
-#define REPLY_SIZE (32u << 10)	/* the most that the kernel puts into one datagram of a listing */
-#define KEY_SIZE 24
-#define PROBE_SET "probe"
+#define BATCH_SIZE       (64u << 10) /* 64 additions that renew, with the longest names, are 52 KiB */
+#define MESSAGE_SIZE     512         /* more than the longest message for one element, or the batch's end */
+#define REPLY_SIZE       (32u << 10) /* the most that the kernel puts into one datagram of a listing */
+#define KEY_SIZE         24
+#define PROBE_SET        "probe"
 #define PROBE_TIMEOUT_MS (3600u * 1000u)
 
 struct setwriter {
 	struct mnl_socket *socket;
 	bool renews;
-	uint32_t sequence;	 /* of the message put last */
+	uint32_t sequence;       /* of the message put last */
 	uint32_t batch_sequence; /* of the batch's first message */
-	size_t used;		 /* octets of batch; 0 when nothing is collected */
-	size_t last;		 /* where the message put last begins */
+	size_t used;             /* octets of batch; 0 when nothing is collected */
+	size_t last;             /* where the message put last begins */
 	_Alignas(struct nlmsghdr) uint8_t batch[BATCH_SIZE];
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_SIZE];
 };
@@ -299,8 +299,8 @@ static int keep_element(void *context, const struct setwriter_element *element)
 	return 0;
 }
 
-static int get_element(struct setwriter *writer, const struct element *element, enum addr_family family, bool with_port,
-		       struct setwriter_element *found)
+static int get_element(
+	struct setwriter *writer, const struct element *element, enum addr_family family, bool with_port, struct setwriter_element *found)
 {
 	struct setwriter_listing listing = {.family = family, .with_port = with_port, .visit = keep_element, .context = found};
 	struct nlmsghdr *message;
@@ -331,8 +331,8 @@ int setwriter_get(struct setwriter *writer, const struct setwriter_key *key, boo
 	return 0;
 }
 
-static int each_in_set(struct setwriter *writer, const struct learned_set *set, int (*visit)(void *, const struct setwriter_element *),
-		       void *context)
+static int each_in_set(
+	struct setwriter *writer, const struct learned_set *set, int (*visit)(void *, const struct setwriter_element *), void *context)
 {
 	struct setwriter_listing listing = {.family = set->family, .with_port = set->with_port, .visit = visit, .context = context};
 	struct nlmsghdr *message = message_put(writer, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NLM_F_DUMP);
@@ -379,8 +379,7 @@ static void collect_probe_set(struct setwriter *writer, const char *table)
 }
 
 /* Does adding an element again renew its timeout? Tried on a table that no hook leads to. Its name holds the socket's port id, which no
- * other
- * socket of the namespace has, so two probes never meet; what a killed probe left under the same name is deleted first. */
+ * other socket of the namespace has, so two probes never meet; what a killed probe left under the same name is deleted first. */
 static int probe(struct setwriter *writer)
 {
 	struct setwriter_element found = {0};
@@ -475,7 +474,7 @@ int setwriter_watch_open(struct error *error)
 	int group = NFNLGRP_NFTABLES;
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
 		return error_errno(error, errno, "cannot watch nftables for changes");
 	return take_fd(fd);
 }

@@ -52,7 +52,7 @@ static void parse_expression(struct netlink_span expression, struct setwriter_el
 	struct netlink_attribute name, data, value;
 
 	if (!netlink_find(expression, NFTA_EXPR_NAME, &name) || name.payload.length != sizeof("counter") ||
-	    memcmp(name.payload.data, "counter", sizeof("counter")) || !netlink_find(expression, NFTA_EXPR_DATA, &data))
+		memcmp(name.payload.data, "counter", sizeof("counter")) || !netlink_find(expression, NFTA_EXPR_DATA, &data))
 		return;
 	if (netlink_find(data.payload, NFTA_COUNTER_PACKETS, &value))
 		element->packets = netlink_u64(&value);
@@ -119,7 +119,7 @@ static void parse_elements(struct setwriter_listing *listing, const struct netli
 		return;
 	while (netlink_next_attribute(&list.payload, &item))
 		if (!listing->result && item.type == NFTA_LIST_ELEM &&
-		    setwriter_parse_element(item.payload, listing->family, listing->with_port, &element))
+			setwriter_parse_element(item.payload, listing->family, listing->with_port, &element))
 			listing->result = listing->visit(listing->context, &element);
 }
 
@@ -156,8 +156,8 @@ bool setwriter_parse_foreign(struct netlink_span datagram, uint32_t port_id, con
 		case NFTABLES_TYPE(NFT_MSG_DELSET):
 		case NFTABLES_TYPE(NFT_MSG_NEWSETELEM):
 		case NFTABLES_TYPE(NFT_MSG_DELSETELEM):
-			if (netlink_find(netlink_attributes(&message), NFTA_TABLE_NAME, &name) && name.payload.length == strlen(table) + 1 &&
-			    !memcmp(name.payload.data, table, name.payload.length))
+			if (netlink_find(netlink_attributes(&message), NFTA_TABLE_NAME, &name) &&
+				name.payload.length == strlen(table) + 1 && !memcmp(name.payload.data, table, name.payload.length))
 				return true;
 			break;
 		}

@@ -8,7 +8,7 @@
 /* The acknowledgements of one batch, collected over as many datagrams as it takes. */
 struct setwriter_replies {
 	uint32_t first, last; /* sequence numbers of the batch; the last message asked for an acknowledgement */
-	int status;	      /* the first error */
+	int status;           /* the first error */
 	bool acknowledged;    /* the last message was answered */
 };
 

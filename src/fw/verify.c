@@ -31,7 +31,8 @@ static bool read_members(const cJSON *object, const char *const *names, size_t c
 	memset(values, 0, count * sizeof(*values));
 	if (!cJSON_IsObject(object))
 		return false;
-	cJSON_ArrayForEach(member, object) {
+	cJSON_ArrayForEach(member, object)
+	{
 		for (i = 0; i < count && strcmp(names[i], member->string); i++)
 			;
 		if (i == count || values[i])
@@ -41,8 +42,8 @@ static bool read_members(const cJSON *object, const char *const *names, size_t c
 	return true;
 }
 
-#define MEMBERS(object, values, ...)                                                                                       \
-	const cJSON *values[sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)];                                       \
+#define MEMBERS(object, values, ...)                                                                                                       \
+	const cJSON *values[sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)];                                                       \
 	const bool values##_known = read_members(object, (const char *[]){__VA_ARGS__}, sizeof(values) / sizeof(*values), values)
 
 /* The one member of an object that has just one. NULL otherwise. */
@@ -170,7 +171,8 @@ static bool add_list(struct text *text, const char *field, const cJSON *json, co
 
 	if (!cJSON_IsArray(json) || !json->child)
 		return false;
-	cJSON_ArrayForEach(item, json) {
+	cJSON_ArrayForEach(item, json)
+	{
 		if (item != json->child)
 			text_add(text, separator);
 		if (!add_scalar(text, field, item))
@@ -211,7 +213,8 @@ static bool add_left(struct text *text, const cJSON *json)
 		return add_field(text, json);
 	if (!cJSON_IsArray(member) || !member->child)
 		return false;
-	cJSON_ArrayForEach(item, member) {
+	cJSON_ArrayForEach(item, member)
+	{
 		if (item != member->child)
 			text_add(text, " . ");
 		if (!add_field(text, item))
@@ -330,8 +333,15 @@ static const struct {
 	const char *name;
 	bool (*add)(struct text *text, const cJSON *json);
 } statements[] = {
-	{"match", add_match},	{"counter", add_counter},   {"log", add_log},	       {"goto", add_goto},     {"reject", add_reject},
-	{"redirect", add_redirect}, {"accept", add_verdict}, {"drop", add_verdict}, {"return", add_verdict},
+	{"match", add_match},
+	{"counter", add_counter},
+	{"log", add_log},
+	{"goto", add_goto},
+	{"reject", add_reject},
+	{"redirect", add_redirect},
+	{"accept", add_verdict},
+	{"drop", add_verdict},
+	{"return", add_verdict},
 };
 
 static bool add_statement(struct text *text, const cJSON *json)
@@ -387,7 +397,8 @@ static bool add_rule(struct text *text, const cJSON *json)
 	text_add(text, "rule ");
 	if (!values_known || !in_table(values[0], values[1]) || !add_word(text, values[2]) || !cJSON_IsArray(values[4]))
 		return false;
-	cJSON_ArrayForEach(statement, values[4]) {
+	cJSON_ArrayForEach(statement, values[4])
+	{
 		text_add(text, " ");
 		if (add_statement(text, statement))
 			continue;
@@ -404,7 +415,8 @@ static bool add_words(struct text *text, const cJSON *json, const char *separato
 
 	if (!cJSON_IsArray(json))
 		return add_word(text, json);
-	cJSON_ArrayForEach(item, json) {
+	cJSON_ArrayForEach(item, json)
+	{
 		text_add(text, item == json->child ? "" : separator);
 		if (!add_word(text, item))
 			return false;
@@ -469,7 +481,8 @@ static bool add_net_range(struct netset *set, struct rule *rule, const struct ad
 		unsigned bits = 0;
 
 		while (bits < width) {
-			host_bits = ((unsigned __int128)2 << bits) - 1; /* of a network one bit larger; all ones when the shift leaves nothing */
+			host_bits = ((unsigned __int128)2 << bits) -
+				    1; /* of a network one bit larger; all ones when the shift leaves nothing */
 			if ((next & host_bits) || end - next < host_bits)
 				break;
 			bits++;
@@ -516,7 +529,7 @@ static bool add_set_element(struct netset *set, const cJSON *json)
 	if (!member || strcmp(member->string, "concat"))
 		return add_networks(set, &rule, json);
 	if (!cJSON_IsArray(member) || cJSON_GetArraySize(member) != 3 || !read_number(member->child->next, 1, UINT8_MAX, &protocol) ||
-	    (protocol != RULE_TCP && protocol != RULE_UDP) || !read_number(member->child->next->next, 1, UINT16_MAX, &port))
+		(protocol != RULE_TCP && protocol != RULE_UDP) || !read_number(member->child->next->next, 1, UINT16_MAX, &port))
 		return false;
 	rule.protocol = (uint8_t)protocol;
 	rule.port = (uint16_t)port;
@@ -596,8 +609,7 @@ static int decompile(const char *json, struct text *text, struct error *error)
 	int result = 0;
 
 	if (list && !strcmp(list->string, "nftables") && cJSON_IsArray(list)) {
-		cJSON_ArrayForEach(item, list)
-			add_object(text, item);
+		cJSON_ArrayForEach(item, list) add_object(text, item);
 	} else {
 		result = error_set(error, EBADMSG, "the listing of table inet " RULESET_TABLE " is not nftables' JSON");
 	}
@@ -672,11 +684,13 @@ static int report(const struct line *expected, const struct line *found, struct 
 	int order = !expected ? 1 : !found ? -1 : compare_keys(expected, found);
 
 	if (order < 0)
-		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it lacks '%.*s'", LINE_SHOWN_MAX, expected->text);
+		return error_set(
+			error, EBADMSG, "the kernel's ruleset is not the expected one: it lacks '%.*s'", LINE_SHOWN_MAX, expected->text);
 	if (order > 0)
-		return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: it has '%.*s'", LINE_SHOWN_MAX, found->text);
-	return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: expected '%.*s', found '%.*s'", LINE_SHOWN_MAX, expected->text,
-			 LINE_SHOWN_MAX, found->text);
+		return error_set(
+			error, EBADMSG, "the kernel's ruleset is not the expected one: it has '%.*s'", LINE_SHOWN_MAX, found->text);
+	return error_set(error, EBADMSG, "the kernel's ruleset is not the expected one: expected '%.*s', found '%.*s'", LINE_SHOWN_MAX,
+		expected->text, LINE_SHOWN_MAX, found->text);
 }
 
 /* What is not understood says more than what is missing because of it. */
@@ -706,8 +720,9 @@ static int compare(const struct ruleset *ruleset, const struct lines *found, str
 	if (i < expected.count || i < found->count) {
 		const struct line *unknown = find_unknown(found);
 
-		result = unknown ? report(NULL, unknown, error)
-				 : report(i < expected.count ? &expected.lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
+		result =
+			unknown ? report(NULL, unknown, error)
+				: report(i < expected.count ? &expected.lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
 	}
 	free(expected.lines);
 	return result;

@@ -9,14 +9,16 @@
  *	records		ruleset.nft, runtime.json, container.id
  *	ready		the forwarder says so
  *
- * The bundle's lock is held from before its lists are read until runtime.json is there: whoever changes a list before has it in the rules, whoever does after
- * finds a container that runs. It is not held while the forwarder is waited for.
+ * The bundle's lock is held from before its lists are read until runtime.json is there: whoever changes a list before has it
+ * in the rules, whoever does after finds a container that runs. It is not held while the forwarder is waited for.
  *
- * Failure. Any error ends the forwarder, removes runtime.json, and makes the hook exit 1: the runtime then removes the container, whose workload never ran.
- * Rules that were applied stay, since a namespace can outlive its container (a pod) and rules without a forwarder only refuse more. When they are
- * not what they should be, they are replaced by those of `block`. A watchdog ends the hook itself; a forwarder then ends with the init's death.
+ * Failure. Any error ends the forwarder, removes runtime.json, and makes the hook exit 1: the runtime then removes the container,
+ * whose workload never ran. Rules that were applied stay, since a namespace can outlive its container (a pod) and rules without a
+ * forwarder only refuse more. When they are not what they should be, they are replaced by those of `block`. A watchdog ends the hook
+ * itself; a forwarder then ends with the init's death.
  *
- * The threat. The annotations may be anybody's, the bundle may have been tampered with by another user, the container's options may undo the shield.
+ * The threat. The annotations may be anybody's, the bundle may have been tampered with by another user, the container's options
+ * may undo the shield.
  */
 #include "hook/create_runtime.h"
 
@@ -42,13 +44,13 @@
 #include "state/audit.h"
 #include "state/bundle.h"
 
-#define LOCK_TIMEOUT_MS 3000
-#define READY_TIMEOUT_MS 5000
+#define LOCK_TIMEOUT_MS           3000
+#define READY_TIMEOUT_MS          5000
 #define OLD_FORWARDER_PATIENCE_MS 500
-#define NOTES_MAX 64	    /* audit lines about wide networks */
-#define LARGE_PREFIX_V4 16u /* shorter ones are noted */
-#define LARGE_PREFIX_V6 32u
-#define SHOWN(string) text_escaped((char[256]){0}, 256, string)
+#define NOTES_MAX                 64  /* audit lines about wide networks */
+#define LARGE_PREFIX_V4           16u /* shorter ones are noted */
+#define LARGE_PREFIX_V6           32u
+#define SHOWN(string)             text_escaped((char[256]){0}, 256, string)
 
 /* What has been acquired so far. */
 struct creation {
@@ -75,7 +77,8 @@ static int bundle_admit(struct creation *creation, struct error *error)
 	if (!annotations->profiles)
 		return error_set(error, EINVAL, "the container has no annotation terok.shield.profiles: the hook was called by mistake");
 	if (!*annotations->state_dir || !*annotations->name || !*annotations->version)
-		return error_set(error, EINVAL, "the annotations terok.shield.state_dir, .name and .version are not all there: start the container with terok-shield run");
+		return error_set(error, EINVAL,
+			"the annotations terok.shield.state_dir, .name and .version are not all there: start the container with terok-shield run");
 	rc = bundle_open(&creation->bundle, annotations->state_dir, error);
 	if (rc)
 		return rc;
@@ -84,17 +87,19 @@ static int bundle_admit(struct creation *creation, struct error *error)
 	if (rc)
 		return rc;
 	if (strcmp(annotations->version, SHIELD_VERSION) != 0)
-		return error_set(error, EPROTO, "the container was made for terok-shield %s and this is %s: remove it and run it again with terok-shield run",
-				 SHOWN(annotations->version), SHIELD_VERSION);
+		return error_set(error, EPROTO,
+			"the container was made for terok-shield %s and this is %s: remove it and run it again with terok-shield run",
+			SHOWN(annotations->version), SHIELD_VERSION);
 	rc = bundle_settings_read(&creation->bundle, &creation->identity, &creation->settings, error);
 	if (rc)
 		return rc;
 	if (strcmp(creation->identity.container, annotations->name) != 0)
-		return error_set(error, EPERM, "the state folder belongs to container '%s', not to '%s'", SHOWN(creation->identity.container),
-				 SHOWN(annotations->name));
+		return error_set(error, EPERM, "the state folder belongs to container '%s', not to '%s'",
+			SHOWN(creation->identity.container), SHOWN(annotations->name));
 	if (strcmp(creation->identity.version, annotations->version) != 0)
-		return error_set(error, EPROTO, "the state folder was written by terok-shield %s, the container by %s: remove it and run it again with terok-shield run",
-				 SHOWN(creation->identity.version), SHOWN(annotations->version));
+		return error_set(error, EPROTO,
+			"the state folder was written by terok-shield %s, the container by %s: remove it and run it again with terok-shield run",
+			SHOWN(creation->identity.version), SHOWN(annotations->version));
 	return 0;
 }
 
@@ -110,7 +115,8 @@ static int container_admit(const struct oci_state *state, struct error *error)
 		return error_errno(error, errno, "cannot open the runtime's folder %s", SHOWN(state->bundle));
 	rc = file_read(folder_fd, "config.json", OCI_CONFIG_MAX, &json, &length);
 	if (rc)
-		return error_errno(error, -rc, "cannot read %s/config.json, by which the container's capabilities are checked", SHOWN(state->bundle));
+		return error_errno(
+			error, -rc, "cannot read %s/config.json, by which the container's capabilities are checked", SHOWN(state->bundle));
 	rc = oci_config_parse(&config, json, length, error);
 	return rc ? rc : oci_config_check(&config, error);
 }
@@ -119,14 +125,15 @@ static int container_admit(const struct oci_state *state, struct error *error)
 
 static int port_probe(void *context, struct error *error)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(RULESET_DNS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(RULESET_DNS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	cleanup_fd int probe_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	(void)context;
 	/* Other failures (a loopback interface that is still down) are the forwarder's to judge. */
 	if (probe_fd >= 0 && bind(probe_fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == EADDRINUSE)
 		return error_set(error, EADDRINUSE,
-				 "port 53 in the container's network namespace is taken: another shielded container or a DNS server shares it (a pod, --network container:)");
+			"port 53 in the container's network namespace is taken: another shielded container or a DNS server shares it (a pod, --network container:)");
 	return 0;
 }
 
@@ -142,10 +149,12 @@ static int namespace_open(struct creation *creation, struct error *error)
 	creation->netns_fd = netns_open(pid, error);
 	if (creation->netns_fd < 0)
 		return creation->netns_fd;
-	if (pidfd_send_signal(creation->init_fd, 0, NULL, 0) != 0) /* alive still: the namespace is the one of this process, not of a later one with its number */
+	/* Alive still: the namespace is the one of this process, not of a later one with its number. */
+	if (pidfd_send_signal(creation->init_fd, 0, NULL, 0) != 0)
 		return error_errno(error, errno, "the container's process %d is gone", (int)pid);
 	if (netns_is_own(creation->netns_fd))
-		return error_set(error, EPERM, "the container shares the host's network, where a shield would close the host's own: leave out --network host");
+		return error_set(error, EPERM,
+			"the container shares the host's network, where a shield would close the host's own: leave out --network host");
 	creation->runtime.init_pid = pid;
 	strcpy(creation->runtime.container_id, creation->state->id);
 	return bundle_process_start(pid, &creation->runtime.init_start)
@@ -168,7 +177,9 @@ static int predecessor_end(struct creation *creation, struct error *error)
 		return 0;
 	init_fd = bundle_process_open(old.init_pid, old.init_start);
 	if (init_fd >= 0 && (old.init_pid != creation->runtime.init_pid || old.init_start != creation->runtime.init_start))
-		return error_set(error, EBUSY, "container %.12s runs with this state folder already: stop it, or choose another name or --state-dir", old.container_id);
+		return error_set(error, EBUSY,
+			"container %.12s runs with this state folder already: stop it, or choose another name or --state-dir",
+			old.container_id);
 	proxy_fd = bundle_process_open(old.proxy_pid, old.proxy_start);
 	if (proxy_fd >= 0)
 		forwarder_end(proxy_fd, OLD_FORWARDER_PATIENCE_MS);

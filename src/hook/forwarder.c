@@ -17,8 +17,8 @@
 #include "base/text.h"
 #include "hook/program.h"
 
-#define FIRST_FREE_FD (FORWARDER_READY_FD + 1)
-#define READY_LINE_MAX 512
+#define FIRST_FREE_FD      (FORWARDER_READY_FD + 1)
+#define READY_LINE_MAX     512
 #define KILLED_PATIENCE_MS 1000
 
 /* Puts from[i] at descriptor 3 + i. All move out of the way first: one's number may be another's goal. */
@@ -48,9 +48,11 @@ static int standard_streams_silence(void)
 }
 
 /* The child, from fork to exec. */
-static void __attribute__((noreturn)) child_become_forwarder(const char *program, const char *bundle_path, int netns_fd, int init_fd, int ready_fd)
+static void __attribute__((noreturn))
+child_become_forwarder(const char *program, const char *bundle_path, int netns_fd, int init_fd, int ready_fd)
 {
-	char *const arguments[] = {"terok-shield-proxy", "--bundle", (char *)bundle_path, "--netns-fd", "3", "--init-fd", "4", "--ready-fd", "5", NULL};
+	char *const arguments[] = {
+		"terok-shield-proxy", "--bundle", (char *)bundle_path, "--netns-fd", "3", "--init-fd", "4", "--ready-fd", "5", NULL};
 	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int from[] = {netns_fd, init_fd, ready_fd};
 	char message[256];
@@ -149,7 +151,7 @@ int forwarder_wait_ready(struct forwarder *forwarder, unsigned timeout_ms, struc
 		return 0;
 	if (strncmp(line, "error: ", strlen("error: ")) == 0)
 		return error_set(error, EIO, "the forwarder cannot start: %s",
-				 text_escaped((char[READY_LINE_MAX * 2]){0}, READY_LINE_MAX * 2, line + strlen("error: ")));
+			text_escaped((char[READY_LINE_MAX * 2]){0}, READY_LINE_MAX * 2, line + strlen("error: ")));
 	return death_explain(forwarder, error);
 }
 

@@ -13,7 +13,7 @@
 #include "base/error.h"
 
 #define FORWARDER_NETNS_FD 3
-#define FORWARDER_INIT_FD 4
+#define FORWARDER_INIT_FD  4
 #define FORWARDER_READY_FD 5
 
 struct forwarder {
@@ -21,7 +21,10 @@ struct forwarder {
 	int pid_fd;   /* -1: not started */
 	int ready_fd; /* read end of its pipe */
 };
-#define FORWARDER_INIT {.pid_fd = -1, .ready_fd = -1}
+#define FORWARDER_INIT                                                                                                                     \
+	{                                                                                                                                  \
+		.pid_fd = -1, .ready_fd = -1                                                                                               \
+	}
 
 /* Starts terok-shield-proxy for the bundle; returns at once. netns_fd and init_fd are borrowed. The calling process has one thread. */
 int forwarder_start(struct forwarder *forwarder, const char *bundle_path, int netns_fd, int init_fd, struct error *error);

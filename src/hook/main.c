@@ -33,7 +33,8 @@ static void environment_settle(void)
 	do
 		null_fd = open("/dev/null", O_RDWR); /* for the standard streams that are closed */
 	while (null_fd >= 0 && null_fd <= STDERR_FILENO);
-	if (null_fd < 0 || close_range(STDERR_FILENO + 1, ~0u, 0) != 0 || clearenv() != 0 || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0) {
+	if (null_fd < 0 || close_range(STDERR_FILENO + 1, ~0u, 0) != 0 || clearenv() != 0 ||
+		setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) != 0) {
 		perror("terok-shield-hook: cannot settle the environment");
 		exit(1);
 	}

@@ -37,7 +37,8 @@ static int member_find(const cJSON *object, const char *name, const cJSON **memb
 	const cJSON *item;
 
 	*member = NULL;
-	cJSON_ArrayForEach(item, object) {
+	cJSON_ArrayForEach(item, object)
+	{
 		if (!item->string || strcmp(item->string, name) != 0)
 			continue;
 		if (*member)
@@ -102,9 +103,8 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 
 	if (rc || !object)
 		return rc;
-	cJSON_ArrayForEach(item, object)
-		if (!cJSON_IsString(item))
-			return error_set(error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
+	cJSON_ArrayForEach(item, object) if (!cJSON_IsString(item)) return error_set(
+		error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		rc = member_find(object, wanted[i].name, &item, error);
 		if (!rc && item)
@@ -183,7 +183,8 @@ static int capability_set_parse(uint32_t *bits, const cJSON *capabilities, const
 		return rc;
 	if (!cJSON_IsArray(set))
 		return error_set(error, EINVAL, "\"%s\" is not an array", set_name);
-	cJSON_ArrayForEach(item, set) {
+	cJSON_ArrayForEach(item, set)
+	{
 		if (!cJSON_IsString(item))
 			return error_set(error, EINVAL, "\"%s\" has an element that is not a string", set_name);
 		for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
@@ -231,7 +232,8 @@ static int namespaces_parse(struct oci_config *config, const cJSON *document, st
 	rc = member_array(section, "namespaces", &namespaces, error);
 	if (rc)
 		return rc;
-	cJSON_ArrayForEach(item, namespaces) {
+	cJSON_ArrayForEach(item, namespaces)
+	{
 		if (!cJSON_IsObject(item))
 			return error_set(error, EINVAL, "\"linux.namespaces\" has an element that is not an object");
 		rc = member_string(item, "type", type, sizeof type, error);
@@ -265,13 +267,13 @@ int oci_config_check(const struct oci_config *config, struct error *error)
 {
 	if (!config->own_network)
 		return error_set(error, EPERM,
-				 "the container would share the host's network, where a shield would close the host's own: leave out --network host");
+			"the container would share the host's network, where a shield would close the host's own: leave out --network host");
 	for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
 		if (!(config->capabilities & 1u << i) || (i == OCI_CAP_SYS_PTRACE && config->own_pids))
 			continue;
 		return error_set(error, EPERM,
-				 "the container would have %s, which %s: leave out --privileged and --cap-add of it, or add --cap-drop %s",
-				 refused[i].name, refused[i].reason, refused[i].name + strlen("CAP_"));
+			"the container would have %s, which %s: leave out --privileged and --cap-add of it, or add --cap-drop %s",
+			refused[i].name, refused[i].reason, refused[i].name + strlen("CAP_"));
 	}
 	return 0;
 }

@@ -11,22 +11,22 @@
 
 #include "base/error.h"
 
-#define OCI_STATE_MAX (1u << 20)
+#define OCI_STATE_MAX  (1u << 20)
 #define OCI_CONFIG_MAX (8u << 20)
-#define OCI_ID_MAX 64 /* characters; podman's and Kubernetes' ids have exactly so many */
+#define OCI_ID_MAX     64 /* characters; podman's and Kubernetes' ids have exactly so many */
 
 /* The annotations that are the hook's business. "" when not there. */
 struct oci_annotations {
 	char state_dir[PATH_MAX]; /* terok.shield.state_dir */
-	char name[129];		  /* terok.shield.name */
-	char version[32];	  /* terok.shield.version */
-	bool profiles;		  /* terok.shield.profiles is there: the container wants a shield */
+	char name[129];           /* terok.shield.name */
+	char version[32];         /* terok.shield.version */
+	bool profiles;            /* terok.shield.profiles is there: the container wants a shield */
 };
 
 struct oci_state {
 	char id[OCI_ID_MAX + 1]; /* letters, digits and "_+-.", never "" */
-	pid_t pid;		 /* of the container's init; 0 when it has none (any more) */
-	char bundle[PATH_MAX];	 /* absolute: the folder with config.json */
+	pid_t pid;               /* of the container's init; 0 when it has none (any more) */
+	char bundle[PATH_MAX];   /* absolute: the folder with config.json */
 	struct oci_annotations annotations;
 };
 
@@ -50,7 +50,7 @@ enum oci_capability {
 struct oci_config {
 	uint32_t capabilities; /* bits of enum oci_capability that any of the five sets grants */
 	bool own_network;      /* a network namespace is named: not the host's */
-	bool own_pids;	       /* a pid namespace made for this container, shared with nobody */
+	bool own_pids;         /* a pid namespace made for this container, shared with nobody */
 };
 
 /* Parses config.json of an OCI bundle; json as above. Errors: -EINVAL. */

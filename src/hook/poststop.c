@@ -9,7 +9,7 @@
 #include "hook/forwarder.h"
 #include "state/bundle.h"
 
-#define LOCK_TIMEOUT_MS 2000
+#define LOCK_TIMEOUT_MS       2000
 #define FORWARDER_PATIENCE_MS 2000
 
 int poststop(const struct oci_state *state, struct error *error)

@@ -21,6 +21,6 @@ int program_beside(char path[PATH_MAX], const char *name, struct error *error)
 	strcpy(slash + 1, name);
 	if (access(path, X_OK) != 0)
 		return error_errno(error, errno, "%s is missing or cannot be executed, install terok-shield again",
-				   text_escaped((char[512]){0}, 512, path));
+			text_escaped((char[512]){0}, 512, path));
 	return 0;
 }

@@ -11,7 +11,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-int replace_file(int folder_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length, struct error *error)
+int replace_file(
+	int folder_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length, struct error *error)
 {
 	char temporary[128];
 	cleanup_fd int fd = -1;

@@ -12,6 +12,7 @@
 #define REPLACE_OWN_GID ((gid_t)-1)
 
 /* name: in the folder folder_fd. Readers see the old or the new content. On an error the old file stays. */
-int replace_file(int folder_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length, struct error *error);
+int replace_file(
+	int folder_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length, struct error *error);
 
 #endif

@@ -16,26 +16,51 @@
 #include "hook/replace.h"
 #include "hook/splice.h"
 
-#define CONFIG_NAME "config.json"
-#define CONFIG_MAX (8u << 20)
-#define SHIM_NAME "terok-shield-runtime"
+#define CONFIG_NAME   "config.json"
+#define CONFIG_MAX    (8u << 20)
+#define SHIM_NAME     "terok-shield-runtime"
 #define SHOWN(string) text_escaped((char[256]){0}, 256, string)
 
 /* ---- the command line ---- */
 
 /* Global options of the three runtimes that take a value, as the next argument when not behind '='. */
 static const char *const valued_options[] = {
-	"--cgroup-manager", "--config", "--criu", "--log", "--log-format", "--log-level", "--root", "--rootless", "-l", "-r",
+	"--cgroup-manager",
+	"--config",
+	"--criu",
+	"--log",
+	"--log-format",
+	"--log-level",
+	"--root",
+	"--rootless",
+	"-l",
+	"-r",
 };
 
 static const struct {
 	const char *word;
 	enum runtime_action action;
 } commands[] = {
-	{"checkpoint", RUNTIME_PASS}, {"create", RUNTIME_CREATE}, {"delete", RUNTIME_PASS},   {"events", RUNTIME_PASS}, {"exec", RUNTIME_PASS},
-	{"features", RUNTIME_PASS},   {"help", RUNTIME_PASS},	  {"info", RUNTIME_PASS},     {"kill", RUNTIME_PASS},	{"list", RUNTIME_PASS},
-	{"mounts", RUNTIME_PASS},     {"pause", RUNTIME_PASS},	  {"ps", RUNTIME_PASS},	      {"resume", RUNTIME_PASS}, {"restore", RUNTIME_RESTORE},
-	{"run", RUNTIME_CREATE},      {"spec", RUNTIME_PASS},	  {"start", RUNTIME_PASS},    {"state", RUNTIME_PASS},	{"update", RUNTIME_PASS},
+	{"checkpoint", RUNTIME_PASS},
+	{"create", RUNTIME_CREATE},
+	{"delete", RUNTIME_PASS},
+	{"events", RUNTIME_PASS},
+	{"exec", RUNTIME_PASS},
+	{"features", RUNTIME_PASS},
+	{"help", RUNTIME_PASS},
+	{"info", RUNTIME_PASS},
+	{"kill", RUNTIME_PASS},
+	{"list", RUNTIME_PASS},
+	{"mounts", RUNTIME_PASS},
+	{"pause", RUNTIME_PASS},
+	{"ps", RUNTIME_PASS},
+	{"resume", RUNTIME_PASS},
+	{"restore", RUNTIME_RESTORE},
+	{"run", RUNTIME_CREATE},
+	{"spec", RUNTIME_PASS},
+	{"start", RUNTIME_PASS},
+	{"state", RUNTIME_PASS},
+	{"update", RUNTIME_PASS},
 };
 
 /* The value of an option `name` at argv[*at]: behind '=' or the next argument, to which *at then moves. NULL when argv[*at] is another option.
@@ -80,7 +105,8 @@ static int bundle_option_read(struct runtime_call *call, int argc, char *const a
 		const char *value;
 
 		if (strncmp(argument, "-f", 2) == 0 || strncmp(argument, "--config", strlen("--config")) == 0)
-			return error_set(error, EINVAL, "another file than the bundle's config.json (%s) is not supported", SHOWN(argument));
+			return error_set(
+				error, EINVAL, "another file than the bundle's config.json (%s) is not supported", SHOWN(argument));
 		value = option_value("--bundle", argc, argv, &at);
 		if (!value)
 			value = option_value("-b", argc, argv, &at);
@@ -113,7 +139,14 @@ int runtime_call_parse(struct runtime_call *call, int argc, char *const argv[], 
 /* ---- the real runtime ---- */
 
 static const char *const podman_folders[] = {
-	"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/sbin", "/bin", "/run/current-system/sw/bin", NULL,
+	"/usr/bin",
+	"/usr/sbin",
+	"/usr/local/bin",
+	"/usr/local/sbin",
+	"/sbin",
+	"/bin",
+	"/run/current-system/sw/bin",
+	NULL,
 };
 
 static bool is_other_program(const char *path, const struct stat *own)
@@ -148,7 +181,7 @@ int runtime_find(const char *name, const char *const folders[], char path[PATH_M
 	if (!known)
 		return error_set(error, ENOENT, "called as '%s', which is none of crun, runc and youki", SHOWN(name));
 	return error_set(error, ENOENT, "there is no %s in /usr/bin or the other folders where podman looks: install it",
-			 any ? "crun, runc or youki" : name);
+		any ? "crun, runc or youki" : name);
 }
 
 /* ---- the bundle ---- */

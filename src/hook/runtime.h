@@ -14,8 +14,8 @@
 #include "base/error.h"
 
 enum runtime_action {
-	RUNTIME_PASS,	 /* nothing to do with starting: goes through untouched */
-	RUNTIME_CREATE,	 /* create, run: hooks are added */
+	RUNTIME_PASS,    /* nothing to do with starting: goes through untouched */
+	RUNTIME_CREATE,  /* create, run: hooks are added */
 	RUNTIME_RESTORE, /* the runtime may run no createRuntime hooks there: refused when shielded */
 };
 
@@ -24,7 +24,7 @@ struct runtime_call {
 	enum runtime_action action;
 	const char *bundle; /* "." when not given */
 	const char *log;    /* --log, NULL when not given */
-	bool log_json;	    /* --log-format json */
+	bool log_json;      /* --log-format json */
 };
 
 /* Reads the command line of crun, runc or youki: global options, a command, its options. What it does not know as harmless is refused (-EINVAL).

@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define HOOK_NAME "terok-shield-hook"
+#define HOOK_NAME         "terok-shield-hook"
 #define ANNOTATION_PREFIX "terok.shield."
-#define STAGE_COUNT 2
+#define STAGE_COUNT       2
 
 static const char *const stage_names[STAGE_COUNT] = {"createRuntime", "poststop"};
 
@@ -223,10 +223,10 @@ static void string_decode(const char *text, size_t length, char *buffer, size_t 
 /* ---- what is looked for ---- */
 
 struct stage {
-	bool present;	   /* the member is there */
-	bool null;	   /* ... and null */
-	bool complete;	   /* its list has our hook */
-	bool empty;	   /* its list has no entry */
+	bool present;      /* the member is there */
+	bool null;         /* ... and null */
+	bool complete;     /* its list has our hook */
+	bool empty;        /* its list has no entry */
 	size_t begin, end; /* of the value, as offsets */
 };
 
@@ -235,7 +235,7 @@ struct document {
 	const char *problem; /* why the scan ended, NULL for a fault of syntax */
 	bool has_annotations, shielded;
 	bool has_hooks, hooks_null, hooks_empty;
-	size_t top_begin;		 /* behind the first '{' */
+	size_t top_begin;              /* behind the first '{' */
 	size_t hooks_begin, hooks_end; /* of the value of "hooks" */
 	struct stage stages[STAGE_COUNT];
 	size_t stage; /* whose list is scanned */
@@ -420,8 +420,8 @@ static void entry_add(struct text *text, size_t stage, const char *hook_path)
 {
 	text_add(text, "{\"path\":");
 	splice_add_string(text, hook_path);
-	text_addf(text, ",\"args\":[\"" HOOK_NAME "\",\"%s\"],\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\"timeout\":%d}", stage_names[stage],
-		  SPLICE_HOOK_TIMEOUT_S);
+	text_addf(text, ",\"args\":[\"" HOOK_NAME "\",\"%s\"],\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\"timeout\":%d}",
+		stage_names[stage], SPLICE_HOOK_TIMEOUT_S);
 }
 
 static void stage_add(struct text *text, size_t stage, const char *hook_path)
@@ -489,7 +489,8 @@ static void document_edit(const struct document *document, size_t length, const 
 	text_add_bytes(out, json + from, length - from);
 }
 
-int splice_config(const char *json, size_t length, const char *hook_path, struct text *out, enum splice_outcome *outcome, struct error *error)
+int splice_config(
+	const char *json, size_t length, const char *hook_path, struct text *out, enum splice_outcome *outcome, struct error *error)
 {
 	struct document document = {.json = json};
 	int rc = document_scan(&document, length, error);

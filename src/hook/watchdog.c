@@ -12,7 +12,8 @@ static volatile sig_atomic_t report_fd = -1;
 
 static void expire(int signal_number)
 {
-	static const char message[] = "the hook did not end in time; see what the file system of the state folder or the kernel's netfilter is busy with\n";
+	static const char message[] =
+		"the hook did not end in time; see what the file system of the state folder or the kernel's netfilter is busy with\n";
 	int log_fd = -1;
 
 	(void)signal_number;

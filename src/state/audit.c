@@ -1,10 +1,10 @@
 /* The audit log: audit.jsonl, appended to by several processes at once, rotated by whoever finds it full.
  *
- * Theory of operation. A writer opens the file by name, appends its line with one write(2), and that is all: O_APPEND makes lines of several processes follow each
- * other. Who finds the file full tries for an exclusive lock on it, looks whether the name still leads to this very file, and only then renames it. The
- * name can only be moved by the holder of the lock on what it leads to, so of several at once exactly one rotates. Nobody waits for a lock: while
- * another rotates, a line may still go into the file that is being renamed, where it is kept. Only a line that
- * came to a file two rotations old is without a name, and is then written again.
+ * Theory of operation. A writer opens the file by name, appends its line with one write(2), and that is all: O_APPEND makes the lines
+ * of several processes follow each other. Who finds the file full tries for an exclusive lock on it, looks whether the name still
+ * leads to this very file, and only then renames it. The name can only be moved by the holder of the lock on what it leads to, so of
+ * several at once exactly one rotates. Nobody waits for a lock: while another rotates, a line may still go into the file that is being
+ * renamed, where it is kept. Only a line that came to a file two rotations old is without a name, and is then written again.
  */
 #include "state/audit.h"
 
@@ -145,8 +145,8 @@ static bool last_is_newline(int fd, off_t size)
 	return size == 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
 }
 
-/* Whether the file ends inside a line: a disk was full, or a writer was killed. A line that is being written at this moment looks the same, since a
- * file grows by the page, so we look twice. To be wrong would cost an empty line. */
+/* Whether the file ends inside a line: a disk was full, or a writer was killed. A line that is being written at this moment
+ * looks the same, since a file grows by the page, so we look twice. To be wrong would cost an empty line. */
 static bool ends_inside_line(int fd, off_t size)
 {
 	struct stat later;

@@ -204,10 +204,3 @@ int bundle_remove(const struct bundle *bundle, const char *name, struct error *e
 		return error_errno(error, errno, "%s: cannot remove it", SHOWN(name));
 	return 0;
 }
-
-int bundle_proc_read(const char *path, char **data)
-{
-	cleanup_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? -errno : file_read_fd(fd, 65536, data, NULL);
-}

@@ -14,7 +14,4 @@ int bundle_path_open(const char *path, bool create, struct error *error);
  * Returns a descriptor in non-blocking mode (which means nothing to a regular file), or a negative errno. */
 int bundle_file_open(const struct bundle *bundle, const char *name, int flags, struct error *error);
 
-/* Reads a file of procfs, in one read(2) as sysctls need it. data: caller frees. Returns 0 or a negative errno. */
-int bundle_proc_read(const char *path, char **data);
-
 #endif

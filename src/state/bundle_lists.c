@@ -1,7 +1,7 @@
 /* The six lists of rules: loaded into a policy, and changed by `allow` and `deny`.
  *
- * A list is text, one rule a line, and people look at it and edit it. So a change keeps every line that it does not concern, and what cannot be read is an
- * error, never passed over: a deny that is not understood must not be lost.
+ * A list is text, one rule a line, and people look at it and edit it. So a change keeps every line that it does not concern,
+ * and what cannot be read is an error, never passed over: a deny that is not understood must not be lost.
  */
 #include <errno.h>
 #include <string.h>

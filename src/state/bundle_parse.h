@@ -17,7 +17,8 @@ enum bundle_edit {
 	BUNDLE_EDIT_DROP_EQUAL, /* no equal line is in it */
 };
 
-/* The edited list. Comments and all other lines stay, in their order. result: empty at first. *changed: whether it says something else than data. */
+/* The edited list. Comments and all other lines stay, in their order. result: empty at first. *changed: whether it says
+ * something else than data. */
 int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule,
 	struct text *result, bool *changed, struct error *error);
 

@@ -1,16 +1,16 @@
 /* The walk to the bundle's folder, by a path that a hostile caller may have chosen.
  *
- * Theory of operation. The walk starts at "/" and opens one component at a time with O_PATH and O_NOFOLLOW, relative to the descriptor of the folder
- * before. What is checked is what fstat(2) says of a descriptor, and the next step goes from that same descriptor, so nothing
- * can be swapped between check and use.
+ * Theory of operation. The walk starts at "/" and opens one component at a time with O_PATH and O_NOFOLLOW, relative to the
+ * descriptor of the folder before. What is checked is what fstat(2) says of a descriptor, and the next step goes from that same
+ * descriptor, so nothing can be swapped between check and use.
  *
  * A parent must belong to root or to the caller, and nobody else may be able to rename what is in it: not writable by group or
- * others, or else sticky (/tmp). A link is followed only where the folder that holds it can be written by root and the caller alone and the link
- * is theirs (/home -> /var/home, /var/run -> /run); its target is walked in the same way. The last component, the bundle, is never a link. The
- * path as it came out, without links, has to pass bundle_check_path() again.
+ * others, or else sticky (/tmp). A link is followed only where the folder that holds it can be written by root and the caller
+ * alone and the link is theirs (/home -> /var/home, /var/run -> /run); its target is walked in the same way. The last
+ * component, the bundle, is never a link. The path as it came out, without links, has to pass bundle_check_path() again.
  *
- * In podman's user namespace the files of the host's root belong to the overflow uid. There, and only there, it
- * counts as root for parents and their links; never for the bundle or what is in it.
+ * In podman's user namespace the files of the host's root belong to the overflow uid. There, and only there, it counts as root
+ * for parents and their links; never for the bundle or what is in it.
  */
 #include "state/bundle_file.h"
 
@@ -22,7 +22,10 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
+
+#define PROC_MAX 65536
 
 #define LINKS_MAX 16
 
@@ -101,11 +104,11 @@ static uid_t overflow_uid(void)
 	unsigned long inside, outside, count, uid;
 
 	/* A map that cannot be read is taken for the host's: then nobody else is trusted. */
-	if (bundle_proc_read("/proc/self/uid_map", &map) || sscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3)
+	if (file_read(AT_FDCWD, "/proc/self/uid_map", PROC_MAX, &map, NULL) || sscanf(map, "%lu %lu %lu", &inside, &outside, &count) != 3)
 		return (uid_t)-1;
 	if (inside == 0 && outside == 0 && count == UINT32_MAX)
 		return (uid_t)-1;
-	if (bundle_proc_read("/proc/sys/kernel/overflowuid", &number) || sscanf(number, "%lu", &uid) != 1)
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/overflowuid", PROC_MAX, &number, NULL) || sscanf(number, "%lu", &uid) != 1)
 		return (uid_t)-1;
 	return (uid_t)uid;
 }

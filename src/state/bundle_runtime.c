@@ -1,14 +1,18 @@
 /* What runs in a container's name, and the state that is wanted of it: runtime.json and `state`. */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "state/bundle_file.h"
 #include "state/bundle_parse.h"
 #include "state/json.h"
+
+#define PROC_MAX 65536
 
 #define RUNTIME_OCTETS_MAX 4096
 #define STATE_OCTETS_MAX   64
@@ -85,7 +89,7 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	if (bundle_proc_read(name, &data))
+	if (file_read(AT_FDCWD, name, PROC_MAX, &data, NULL))
 		return -ESRCH;
 	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
 	field = strrchr(data, ')');

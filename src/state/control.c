@@ -1,7 +1,7 @@
 /* The control socket: the client's side, and the forwarder's listening end.
  *
- * Socket addresses hold 107 octets and bundles lie deep, so both sides go through /proc/self/fd. The client opens the socket's file first, without
- * following links, and connects to what it opened.
+ * Socket addresses hold 107 octets and bundles lie deep, so both sides go through /proc/self/fd. The client opens the socket's
+ * file first, without following links, and connects to what it opened.
  */
 #include "state/control.h"
 
@@ -127,7 +127,8 @@ static int receive_all(int fd, int64_t deadline_ms, struct text *received)
 	}
 }
 
-/* Splits the last line off and lets it decide. The forwarder is the process that faces hostile input, so not even what it says is believed to be text. */
+/* Splits the last line off and lets it decide. The forwarder is the process that faces hostile input, so not even what it says
+ * is believed to be text. */
 static int answer_take(const struct text *received, struct text *answer, struct error *error)
 {
 	const char *data = received->data, *last;

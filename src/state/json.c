@@ -1,4 +1,5 @@
-/* Strict reading of small JSON objects, over cJSON, which is lenient: it takes a key twice, octets behind the end and numbers that do not fit. */
+/* Strict reading of small JSON objects, over cJSON, which is lenient: it takes a key twice, octets behind the end and numbers
+ * that do not fit. */
 #include "state/json.h"
 
 #include <cjson/cJSON.h>

@@ -24,7 +24,7 @@ enum choice {
 	CHOICE_SMALL = 32,
 };
 
-static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB, TYPE_CNAME, TYPE_DNAME, TYPE_SOA, TYPE_PTR, 15, 16, 33, 35, TYPE_RRSIG, 65280};
+static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB, TYPE_CNAME, TYPE_DNAME, TYPE_SOA, TYPE_PTR, 15, 2, 33, 35, TYPE_RRSIG, 65280};
 static const char *const names[] = {"www.example.com", "a.b.c.example.com", ".", "x"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,9 +1,8 @@
 /* fw/verify.c with any text as the listing: it must not crash, and what it verifies must be the listing that nft gives for that ruleset.
  *
  * The second half is judged by other means than verify's own words: each object of a listing that verified is looked for, without its
- * handle and the
- * values of its counters, among the objects of the golden listing. Elements are left out; which networks are equal is the unit test's
- * business. */
+ * handle and the values of its counters, among the objects of the golden listing. Elements are left out; which networks are equal is the
+ * unit test's business. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,8 +37,7 @@ static void strip(cJSON *object)
 		cJSON_ReplaceItemInObjectCaseSensitive(object, "counter", cJSON_CreateNull());
 	if (cJSON_IsString(flags))
 		cJSON_ReplaceItemInObjectCaseSensitive(object, "flags", cJSON_CreateStringArray((const char *[]){flags->valuestring}, 1));
-	cJSON_ArrayForEach(item, object)
-		strip(item);
+	cJSON_ArrayForEach(item, object) strip(item);
 }
 
 /* The objects of a listing but for its metainfo, stripped. */
@@ -80,7 +78,8 @@ static bool is_same(const cJSON *golden, const char *json)
 	const cJSON *item;
 	bool same = cJSON_GetArraySize(objects) == cJSON_GetArraySize(golden);
 
-	cJSON_ArrayForEach(item, golden) {
+	cJSON_ArrayForEach(item, golden)
+	{
 		cJSON *other = objects->child;
 
 		while (other && !cJSON_Compare(item, other, true))

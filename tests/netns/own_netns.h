@@ -18,10 +18,11 @@
 /* Enters it. False when the right to do so is missing; with SHIELD_NO_SKIP set that ends the program as failed. */
 static inline bool own_netns_enter(void)
 {
-	static const char commands[] = "ip link set lo up && ip link add out0 type veth peer name sink0 && ip link set sink0 up && ip addr add 192.0.2.2/24 dev out0 && "
-				       "ip addr add 2001:db8::2/64 dev out0 nodad && ip link set out0 up && ip route add default via 192.0.2.1 && "
-				       "ip route add default via 2001:db8::1 && ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev out0 && "
-				       "ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev out0";
+	static const char commands[] =
+		"ip link set lo up && ip link add out0 type veth peer name sink0 && ip link set sink0 up && "
+		"ip addr add 192.0.2.2/24 dev out0 && ip addr add 2001:db8::2/64 dev out0 nodad && ip link set out0 up && "
+		"ip route add default via 192.0.2.1 && ip route add default via 2001:db8::1 && "
+		"ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev out0 && ip neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev out0";
 
 	if (unshare(CLONE_NEWNET)) {
 		fprintf(stderr, "SKIPPED, NOTHING TESTED: no right to a network namespace (%s)\n", strerror(errno));

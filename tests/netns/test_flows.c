@@ -16,7 +16,8 @@ static int track(void **state)
 {
 	(void)state;
 	return nft_apply("add table inet track; add chain inet track out { type filter hook output priority 0; }; "
-			 "add rule inet track out ct state established accept", &failure);
+			 "add rule inet track out ct state established accept",
+		&failure);
 }
 
 static void open_flow(const char *address, uint16_t port)
@@ -28,7 +29,8 @@ static void open_flow(const char *address, uint16_t port)
 
 	if (!is_v4)
 		inet_pton(AF_INET6, address, &v6.sin6_addr);
-	assert_int_equal(sendto(fd, "?", 1, 0, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_v4 ? sizeof(v4) : sizeof(v6)), 1);
+	assert_int_equal(
+		sendto(fd, "?", 1, 0, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_v4 ? sizeof(v4) : sizeof(v6)), 1);
 }
 
 static struct addr_net net_of(const char *text)

@@ -26,7 +26,9 @@
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_ID "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
-#define CONFIG "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"}]}}"
+#define CONFIG                                                                                                                    \
+	"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":" \
+	"\"network\"}]}}"
 #define READY "printf '%s ' \"$@\" >seen; env >>seen; ls /proc/self/fd >>seen; echo $$ >pid; echo ready >&5; exec 5>&-; exec sleep 60"
 
 static char folder[64];
@@ -56,10 +58,7 @@ static void file_make(const char *name, const char *content, mode_t mode)
 	assert_int_equal(file_replace(AT_FDCWD, in_folder(name), mode, content, strlen(content)), 0);
 }
 
-static bool exists(const char *name)
-{
-	return access(in_folder(name), F_OK) == 0;
-}
+static bool exists(const char *name) { return access(in_folder(name), F_OK) == 0; }
 
 static char *file_content(const char *name)
 {
@@ -130,7 +129,8 @@ static char *state_text(void)
 	struct text text = {0};
 
 	text_addf(&text,
-		  "{\"ociVersion\":\"1.0\",\"id\":\"%s\",\"pid\":%d,\"bundle\":\"%s\",\"status\":\"created\",\"annotations\":{%s\"terok.shield.name\":\"%s\","
+		  "{\"ociVersion\":\"1.0\",\"id\":\"%s\",\"pid\":%d,\"bundle\":\"%s\",\"status\":\"created\",\"annotations\":{%s\"terok."
+		  "shield.name\":\"%s\","
 		  "\"terok.shield.state_dir\":\"%s\",\"terok.shield.version\":\"%s\"}}",
 		  told.id, (int)told.pid, in_folder("oci"), told.extra, told.name, told.state_dir, told.version);
 	return text_take(&text);
@@ -182,10 +182,7 @@ static void hook_must(const char *stage)
 
 /* ---- what the kernel holds ---- */
 
-static int table_list(void *context, struct error *error)
-{
-	return nft_list_json(context, error);
-}
+static int table_list(void *context, struct error *error) { return nft_list_json(context, error); }
 
 /* -ENOENT when there is no table. */
 static int table_read(char **json)
@@ -415,10 +412,7 @@ static void break_link(void)
 	strcpy(told.state_dir, in_folder("link"));
 }
 
-static void break_system_folder(void)
-{
-	strcpy(told.state_dir, "/etc");
-}
+static void break_system_folder(void) { strcpy(told.state_dir, "/etc"); }
 
 static void break_version_of_bundle(void)
 {
@@ -432,7 +426,9 @@ static void break_version_of_bundle(void)
 
 static void break_capability(void)
 {
-	file_make("oci/config.json", "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_NET_RAW\"]}},\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}", 0600);
+	file_make("oci/config.json",
+		  "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_NET_RAW\"]}},\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}",
+		  0600);
 }
 
 static void break_host_network(void)
@@ -455,6 +451,14 @@ static void break_port(void)
 	cleanup_fd int netns_fd = netns_open(container, NULL);
 
 	assert_int_equal(netns_run(netns_fd, port_take, &fd, NULL), 0);
+}
+
+static int held_lock = -1;
+
+static void break_lock(void)
+{
+	held_lock = bundle_lock(&bundle, 0, NULL);
+	assert_true(held_lock >= 0);
 }
 
 static const struct failure {
@@ -487,6 +491,7 @@ static const struct failure {
 	{"no pid", break_pid, "no process id", false},
 	{"a pid that is gone", break_dead_pid, "container's process", false},
 	{"port 53 taken", break_port, "port 53", false},
+	{"the bundle's lock held by another process", break_lock, "has been changing it", false},
 	{"a profile list missing", break_no_profile_list, "profile.allowed", false},
 	{"a profile list with a bad line", break_profile_list, "profile.allowed:1", false},
 	{"a profile list of another owner", break_list_owner, "profile.domains", false},
@@ -596,6 +601,8 @@ static int entry_remove(const char *path, const struct stat *status, int type, s
 static int folder_clear(void **context)
 {
 	(void)context;
+	if (held_lock >= 0)
+		close(take_fd(held_lock));
 	process_kill(forwarder_pid());
 	process_kill(container);
 	reap();

@@ -294,7 +294,7 @@ static void packets_meet_the_fate_of_the_state(void **unused)
 		fate = send_to(cases[i].address, cases[i].port, cases[i].mark, forwarder_v4, forwarder_v6);
 		if (fate != cases[i].fate)
 			fail_msg("%s: a datagram to %s port %u %s", shield_state_name(cases[i].state), cases[i].address, cases[i].port,
-				 fates[fate]);
+				fates[fate]);
 	}
 	setwriter_close(writer);
 }

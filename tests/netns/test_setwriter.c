@@ -257,7 +257,10 @@ static void the_watch_tells_others_changes_from_our_own(void **unused)
 	add(&key, 60000, "");
 	assert_int_equal(setwriter_commit(writer), 0);
 	assert_int_equal(setwriter_watch_read(watch, writer), 0);
-	assert_int_equal(nft_apply("add table inet another; add set inet another s { type ipv4_addr; }; add element inet another s { 1.2.3.4 }", &failure), 0);
+	assert_int_equal(
+		nft_apply("add table inet another; add set inet another s { type ipv4_addr; }; add element inet another s { 1.2.3.4 }",
+			&failure),
+		0);
 	assert_int_equal(setwriter_watch_read(watch, writer), 0);
 	assert_int_equal(nft_apply("flush set inet terok_shield learned_v4", &failure), 0);
 	assert_int_equal(setwriter_watch_read(watch, writer), 1);

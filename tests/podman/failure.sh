@@ -48,7 +48,7 @@ fails "an unknown key in the settings" 'unknown'
 echo "chmod 777 $bundle" > /srv/bed/wrap/break
 fails "a bundle that others may write to" 'writ|mode'
 echo "mv $bundle $bundle.real; ln -s $bundle.real $bundle" > /srv/bed/wrap/break
-fails "a bundle behind a link" 'link'
+fails "a bundle behind a link" 'state folder'
 rm -rf "$bundle" "$bundle.real"
 
 # nft failing, nft that does nothing, nft whose rules let everything through: the last two only the verification can find.

@@ -21,8 +21,11 @@ struct ruleset_case {
 };
 
 static const struct ruleset_case ruleset_cases[] = {
-	{"up", SHIELD_UP, false},	     {"up-everything", SHIELD_UP, true}, {"down-everything", SHIELD_DOWN, true},
-	{"down_all", SHIELD_DOWN_ALL, false}, {"block", SHIELD_BLOCK, false},
+	{"up", SHIELD_UP, false},
+	{"up-everything", SHIELD_UP, true},
+	{"down-everything", SHIELD_DOWN, true},
+	{"down_all", SHIELD_DOWN_ALL, false},
+	{"block", SHIELD_BLOCK, false},
 };
 #define RULESET_CASES (sizeof(ruleset_cases) / sizeof(*ruleset_cases))
 
@@ -44,13 +47,29 @@ static inline void ruleset_parts_add(struct netset *set, const char *text)
 static inline void ruleset_parts_fill(struct ruleset_parts *parts)
 {
 	static const char *const allowed[] = {
-		"192.0.2.0/24", "192.0.3.0/24", "192.0.4.0/24", "198.51.100.7", "255.255.255.0/24", "10.1.2.3", "2001:db8::/32", "2001:db9::1",
-		"198.51.100.20:443", "198.51.100.21:22/tcp", "192.0.2.0/24:8080", "[2001:dba:1::/48]:443", "[2001:dba:2::1]:853/udp",
+		"192.0.2.0/24",
+		"192.0.3.0/24",
+		"192.0.4.0/24",
+		"198.51.100.7",
+		"255.255.255.0/24",
+		"10.1.2.3",
+		"2001:db8::/32",
+		"2001:db9::1",
+		"198.51.100.20:443",
+		"198.51.100.21:22/tcp",
+		"192.0.2.0/24:8080",
+		"[2001:dba:1::/48]:443",
+		"[2001:dba:2::1]:853/udp",
 	};
-	static const char *const denied[] = {"192.0.2.66", "240.0.0.0/4", "2001:db8:bad::/48", "198.51.100.0/24:25/tcp", "[2001:db8:3::]:25"};
+	static const char *const denied[] = {
+		"192.0.2.66", "240.0.0.0/4", "2001:db8:bad::/48", "198.51.100.0/24:25/tcp", "[2001:db8:3::]:25"};
 	static const uint16_t loopback_ports[] = {8081, 443, 8080, 65535};
 	static const struct settings_published published[] = {
-		{8000, 8010, RULE_TCP}, {8005, 8020, RULE_TCP}, {80, 80, RULE_TCP}, {5000, 5000, RULE_UDP}, {9, 10, 132},
+		{8000, 8010, RULE_TCP},
+		{8005, 8020, RULE_TCP},
+		{80, 80, RULE_TCP},
+		{5000, 5000, RULE_UDP},
+		{9, 10, 132},
 	};
 
 	parts->settings.reject = SETTINGS_REJECT_RESET;

@@ -566,7 +566,8 @@ static void settings_come_back_as_they_were_written(void **state)
 
 #define HEAD                                                                                                                               \
 	"\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
-#define TAIL "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]"
+#define WORDS "\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true,"
+#define TAIL  "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]"
 
 static void settings_that_are_not_exactly_right_are_refused(void **state)
 {
@@ -586,17 +587,11 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{" HEAD "\"audit\":true,\"audit\":false," TAIL "}", "'audit' is there more than once", EINVAL},
 		{"{" HEAD "\"audit\":true,\"more\":1," TAIL "}", "'more' is not known", EINVAL},
 		{"{" HEAD "\"audit\":true," TAIL "} x", "follows", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"../c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
-		 "}",
-			"no container's name", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\\u0000d\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
-		 "}",
-			"NUL", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
-		 "}",
-			"not a string", EINVAL},
-		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL
-		 "}",
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"../c\",\"profiles\":[]," WORDS TAIL "}", "no container's name", EINVAL},
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\\u0000d\",\"profiles\":[]," WORDS TAIL "}", "NUL", EINVAL},
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1]," WORDS TAIL "}", "not a string", EINVAL},
+		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],"
+		 "\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
 			"neither host nor container", EINVAL},
 		{"{" HEAD "\"audit\":true,\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
 			"no address", EINVAL},
@@ -612,8 +607,8 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 			"no range", EINVAL},
 		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-65536/6\"]}",
 			"no range", EINVAL},
-		{"{" HEAD
-		 "\"audit\":true,\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
+		{"{" HEAD "\"audit\":true,\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
+		 "\"1.1.1.1\",\"1.1.1.1\","
 		 "\"1.1.1.1\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
 			"too many", EINVAL},
 	};

@@ -120,6 +120,15 @@ static void a_descriptor_is_read_to_its_end_or_to_the_bound(void **state)
 	}
 }
 
+static void a_sysctl_is_read_whole(void **state)
+{
+	cleanup_free char *data = NULL;
+
+	(void)state;
+	assert_int_equal(file_read(AT_FDCWD, "/proc/sys/kernel/overflowuid", 4096, &data, NULL), 0);
+	assert_string_equal(data, "65534\n");
+}
+
 static void links_and_what_is_no_regular_file_are_not_read(void **state)
 {
 	struct folder *folder = *state;
@@ -192,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read_again_whatever_its_size),
 		cmocka_unit_test(a_file_over_the_bound_is_refused),
+		cmocka_unit_test(a_sysctl_is_read_whole),
 		cmocka_unit_test(a_descriptor_is_read_to_its_end_or_to_the_bound),
 		cmocka_unit_test(links_and_what_is_no_regular_file_are_not_read),
 		cmocka_unit_test(replacing_sets_the_mode_whatever_the_umask_and_leaves_nothing_beside_the_file),

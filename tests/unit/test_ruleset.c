@@ -1,6 +1,5 @@
 /* fw/ruleset.c: its text is what golden/ holds. With GOLDEN_UPDATE set the files are written instead: read the difference before it is
- * committed, and
- * run golden/capture.sh under each nft version. */
+ * committed, and run golden/capture.sh under each nft version. */
 #include "ruleset_cases.h"
 
 #include <fcntl.h>
@@ -85,11 +84,28 @@ static void every_rule_that_is_expected_is_rendered_in_the_same_words(void **unu
 static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
 {
 	static const char *const order[] = {
-		"chain output", "policy drop", "@deny_v4 goto denied", "@deny_port_v6 goto denied", "ip daddr 127.0.0.1 meta l4proto", "oif \"lo\" accept",
-		"ct state established,related accept", "nd-neighbor-solicit", "meta mark 0x74656b31 meta l4proto", "\t\tmeta l4proto { tcp, udp } th dport 53 goto blocked",
-		"ip daddr 10.0.2.2 tcp dport { 443, 8080-8081, 65535 } accept", "@allow_v4 goto allowed", "@allow_port_v6", "@learned_v4 goto allowed",
-		"@learned_port_v6 goto allowed", "192.168.0.0/16 } goto private", "fe80::/10 } goto private", "\t\tgoto blocked\n", "chain input",
-		"tcp dport { 80, 8000-8020 } accept", "udp dport 5000 accept", "sctp dport 9-10 accept",
+		"chain output",
+		"policy drop",
+		"@deny_v4 goto denied",
+		"@deny_port_v6 goto denied",
+		"ip daddr 127.0.0.1 meta l4proto",
+		"oif \"lo\" accept",
+		"ct state established,related accept",
+		"nd-neighbor-solicit",
+		"meta mark 0x74656b31 meta l4proto",
+		"\t\tmeta l4proto { tcp, udp } th dport 53 goto blocked",
+		"ip daddr 10.0.2.2 tcp dport { 443, 8080-8081, 65535 } accept",
+		"@allow_v4 goto allowed",
+		"@allow_port_v6",
+		"@learned_v4 goto allowed",
+		"@learned_port_v6 goto allowed",
+		"192.168.0.0/16 } goto private",
+		"fe80::/10 } goto private",
+		"\t\tgoto blocked\n",
+		"chain input",
+		"tcp dport { 80, 8000-8020 } accept",
+		"udp dport 5000 accept",
+		"sctp dport 9-10 accept",
 	};
 	cleanup_text struct text text = {0};
 	struct ruleset_parts parts;

@@ -14,7 +14,7 @@
 #include "fw/setwriter_parse.h"
 
 #define FIRST 0xfffffffeu /* the batch's numbers wrap: this one, 0xffffffff, 0 and 1 */
-#define LAST 1u
+#define LAST  1u
 
 struct reply {
 	struct nlmsghdr header;
@@ -39,7 +39,7 @@ static void a_batch_succeeds_only_with_the_answer_to_its_last_message_and_no_err
 	} cases[] = {
 		{{{LAST, 0}}, 1, 0, true},
 		{{{0}}, 0, 0, false},
-		{{{0, 0}}, 1, 0, false},			/* another message of the batch */
+		{{{0, 0}}, 1, 0, false},                        /* another message of the batch */
 		{{{FIRST - 1, 0}, {LAST + 1, 0}}, 2, 0, false}, /* other batches' answers */
 		{{{FIRST - 1, -ENOENT}, {LAST, 0}}, 2, 0, true},
 		{{{0xffffffffu, -ENOENT}, {LAST, 0}}, 2, -ENOENT, true},
@@ -111,8 +111,9 @@ static void only_changes_to_this_table_by_others_are_foreign(void **unused)
 
 		strcpy(message.table, cases[i].table);
 		message.header.nlmsg_len = sizeof(message);
-		assert_int_equal(setwriter_parse_foreign((struct netlink_span){(const uint8_t *)&message, sizeof(message)}, 6, "terok_shield"),
-				 cases[i].foreign);
+		assert_int_equal(
+			setwriter_parse_foreign((struct netlink_span){(const uint8_t *)&message, sizeof(message)}, 6, "terok_shield"),
+			cases[i].foreign);
 	}
 }
 

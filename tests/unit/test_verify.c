@@ -11,7 +11,7 @@
 #include "fw/verify.h"
 
 static const char *const versions[] = {"1.0.6", "1.1.3"};
-#define VERSIONS (sizeof(versions) / sizeof(*versions))
+#define VERSIONS   (sizeof(versions) / sizeof(*versions))
 #define EVERYTHING (&ruleset_cases[1])
 
 static char *golden(const char *name, const char *version)
@@ -121,7 +121,8 @@ static void every_edit_is_a_difference(void **unused)
 		{"\"chain\": \"output\"", "\"op\": \"==\"", "\"op\": \"!=\"", "unknown"},
 		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"accept\": null}", "accept"},
 		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"jump\": {\"target\": \"denied\"}}", "jump"},
-		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}", "{\"goto\": {\"target\": \"denied\"}}, {\"accept\": null}", "accept"},
+		{"\"chain\": \"output\"", "{\"goto\": {\"target\": \"denied\"}}",
+			"{\"goto\": {\"target\": \"denied\"}}, {\"accept\": null}", "accept"},
 		{"\"chain\": \"output\"", "127.0.0.1", "127.0.0.2", "127.0.0.2"},
 		{"\"chain\": \"output\"", "\"right\": 53", "\"right\": 54", "dport 54"},
 		{"\"chain\": \"output\"", "\"right\": 53", "\"right\": 53.5", "unknown"},
@@ -136,7 +137,8 @@ static void every_edit_is_a_difference(void **unused)
 		{"\"chain\": \"blocked\"", "\"expr\": 3", "\"expr\": 1", "unknown"},
 		{"\"chain\": \"blocked\"", "tcp reset", "icmp", "unknown"},
 		{"\"chain\": \"capture\"", "{\"redirect\": {\"port\": 53}}", "{\"redirect\": {\"port\": 54}}", ":54"},
-		{"\"chain\": \"capture\"", "{\"redirect\": {\"port\": 53}}", "{\"redirect\": {\"port\": 53, \"flags\": \"random\"}}", "random"},
+		{"\"chain\": \"capture\"", "{\"redirect\": {\"port\": 53}}", "{\"redirect\": {\"port\": 53, \"flags\": \"random\"}}",
+			"random"},
 		{"\"chain\": \"capture\"", "{\"return\": null}", "{\"accept\": null}", "accept"},
 	};
 	struct ruleset_parts parts;
@@ -225,11 +227,11 @@ static void networks_may_come_back_cut_and_joined_in_any_way(void **unused)
 	} spellings[] = {
 		{"{\"prefix\": {\"addr\": \"192.0.2.0\", \"len\": 23}}", "{\"range\": [\"192.0.2.0\", \"192.0.3.254\"]}, \"192.0.3.255\""},
 		{"{\"prefix\": {\"addr\": \"192.0.2.0\", \"len\": 23}}, {\"prefix\": {\"addr\": \"192.0.4.0\", \"len\": 24}}",
-		 "{\"range\": [\"192.0.2.0\", \"192.0.4.255\"]}"},
+			"{\"range\": [\"192.0.2.0\", \"192.0.4.255\"]}"},
 		{"\"198.51.100.7\"", "{\"prefix\": {\"addr\": \"198.51.100.7\", \"len\": 32}}"},
 		{"{\"prefix\": {\"addr\": \"255.255.255.0\", \"len\": 24}}", "{\"range\": [\"255.255.255.0\", \"255.255.255.255\"]}"},
 		{"{\"prefix\": {\"addr\": \"2001:db8::\", \"len\": 32}}",
-		 "{\"range\": [\"2001:db8::\", \"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\"]}"},
+			"{\"range\": [\"2001:db8::\", \"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff\"]}"},
 	};
 	struct ruleset_parts parts;
 	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
@@ -251,9 +253,10 @@ static void what_was_learned_and_counted_makes_no_difference(void **unused)
 	struct ruleset_parts parts;
 	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
 	cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
-	cleanup_free char *counted = edited(json, "\"chain\": \"blocked\"", "{\"counter\": null}", "{\"counter\": {\"packets\": 7, \"bytes\": 900}}");
+	cleanup_free char *counted =
+		edited(json, "\"chain\": \"blocked\"", "{\"counter\": null}", "{\"counter\": {\"packets\": 7, \"bytes\": 900}}");
 	cleanup_free char *learned = edited(counted, "\"name\": \"learned_v4\"", "\"flags\"",
-					    "\"elem\": [{\"elem\": {\"val\": \"198.51.100.10\", \"timeout\": 60, \"expires\": 59}}], \"flags\"");
+		"\"elem\": [{\"elem\": {\"val\": \"198.51.100.10\", \"timeout\": 60, \"expires\": 59}}], \"flags\"");
 	struct error error = {0};
 
 	(void)unused;
@@ -264,8 +267,8 @@ static void what_was_learned_and_counted_makes_no_difference(void **unused)
 
 static void what_is_no_listing_is_refused(void **unused)
 {
-	static const char *const texts[] = {"", "{", "[]", "null", "{\"nftables\": {}}", "{\"nftables\": []}", "{\"nftables\": [], \"more\": 1}", "{\"nftables\": []} x",
-					    "{\"nftables\": [1, null, {}, {\"a\": 1, \"b\": 2}]}"};
+	static const char *const texts[] = {"", "{", "[]", "null", "{\"nftables\": {}}", "{\"nftables\": []}",
+		"{\"nftables\": [], \"more\": 1}", "{\"nftables\": []} x", "{\"nftables\": [1, null, {}, {\"a\": 1, \"b\": 2}]}"};
 	struct ruleset_parts parts;
 	struct ruleset ruleset = ruleset_case_open(&ruleset_cases[0], &parts);
 
