@@ -1,2 +1,2 @@
-# Included by CMake at the end of project(), when `bench/run` configures (CMAKE_PROJECT_terok-shield_INCLUDE): the benchmarks are built by those who measure only.
-cmake_language(DEFER CALL add_subdirectory ${CMAKE_SOURCE_DIR}/bench)
+# Included by CMake at the end of project(), when `bench/run` configures (CMAKE_PROJECT_terok-shield_INCLUDE): only those who measure build the benchmarks.
+cmake_language(DEFER CALL include ${CMAKE_SOURCE_DIR}/bench/targets.cmake)

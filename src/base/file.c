@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,19 +134,27 @@ static int file_open_temporary(int folder_fd, const char *base, char name[NAME_M
 	return -EEXIST;
 }
 
+/* What a new file shall be. */
+struct file_shape {
+	mode_t mode;
+	uid_t owner; /* -1: left alone */
+	gid_t group;
+	bool durable; /* on the disk when the call returns */
+};
+
 /* fchmod(2) rather than the mode at creation, so that the umask has no say. */
-static int file_fill(int fd, mode_t mode, const void *data, size_t length)
+static int file_fill(int fd, const struct file_shape *shape, const void *data, size_t length)
 {
 	int result = file_write_all(fd, data, length);
 
 	if (result)
 		return result;
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (fchown(fd, shape->owner, shape->group) < 0 || fchmod(fd, shape->mode) < 0 || (shape->durable && fsync(fd) < 0))
 		return -errno;
 	return 0;
 }
 
-int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length)
+static int file_replace_as(int dir_fd, const char *name, const struct file_shape *shape, const void *data, size_t length)
 {
 	char temporary[NAME_MAX + 1];
 	const char *base;
@@ -158,12 +167,26 @@ int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, si
 	fd = file_open_temporary(folder_fd, base, temporary);
 	if (fd < 0)
 		return fd;
-	result = file_fill(fd, mode, data, length);
+	result = file_fill(fd, shape, data, length);
 	if (result == 0 && renameat(folder_fd, temporary, folder_fd, base) < 0)
 		result = -errno;
 	if (result) {
 		unlinkat(folder_fd, temporary, 0);
 		return result;
 	}
-	return fsync(folder_fd) < 0 ? -errno : 0;
+	return shape->durable && fsync(folder_fd) < 0 ? -errno : 0;
+}
+
+int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length)
+{
+	struct file_shape shape = {.mode = mode, .owner = (uid_t)-1, .group = (gid_t)-1, .durable = true};
+
+	return file_replace_as(dir_fd, name, &shape, data, length);
+}
+
+int file_replace_volatile(int dir_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length)
+{
+	struct file_shape shape = {.mode = mode, .owner = owner, .group = group};
+
+	return file_replace_as(dir_fd, name, &shape, data, length);
 }

@@ -17,6 +17,10 @@ int file_read(int dir_fd, const char *name, size_t max, char **data, size_t *len
  * error the temporary is removed and the old file stays. */
 int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length);
 
+/* The same without waiting for the disk, for what means nothing after a crash of the machine: that may leave the old content, the new, or none. A few fsync(2) cost
+ * more than the rest of a container's start. owner, group: of the new file; -1 leaves them as the process makes them. */
+int file_replace_volatile(int dir_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length);
+
 /* Writes all octets to fd, going on after short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t length);
 

@@ -13,7 +13,8 @@ enum command_exit cmd_help(const struct command_options *options, struct error *
 	}
 	const struct command *command = command_find(options->operands[0]);
 	if (!command) {
-		error_set(error, EINVAL, "unknown command '%s'; see `terok-shield --help`", text_escaped(shown, sizeof(shown), options->operands[0]));
+		error_set(error, EINVAL, "unknown command '%s'; see `terok-shield --help`",
+			text_escaped(shown, sizeof(shown), options->operands[0]));
 		return COMMAND_USAGE;
 	}
 	command_help(command);

@@ -16,11 +16,14 @@ static int policy_make(struct policy *policy, const struct profile_set *set, str
 	return rc ? error_errno(error, -rc, "cannot put the profiles together") : 0;
 }
 
-static int preview_print(const struct policy *policy, const struct settings *settings, const struct command_options *options, struct error *error)
+static int preview_print(
+	const struct policy *policy, const struct settings *settings, const struct command_options *options, struct error *error)
 {
 	cleanup_text struct text text = {0};
 	struct ruleset ruleset = {
-		.state = options->all ? SHIELD_DOWN_ALL : options->down ? SHIELD_DOWN : SHIELD_UP,
+		.state = options->all    ? SHIELD_DOWN_ALL
+			 : options->down ? SHIELD_DOWN
+					 : SHIELD_UP,
 		.settings = settings,
 		.allowed = policy_allowed_nets(policy),
 		.denied = policy_denied_nets(policy),

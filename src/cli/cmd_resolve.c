@@ -10,7 +10,7 @@
 #include "cli/container.h"
 #include "state/control.h"
 
-#define WORKERS 16
+#define WORKERS            16
 #define RESOLVE_TIMEOUT_MS 10000
 
 struct lookup {
@@ -75,7 +75,8 @@ static void lookups_run(struct lookups *lookups)
 static int by_addr(const void *a, const void *b)
 {
 	const struct addr *left = a, *right = b;
-	return left->family != right->family ? (int)left->family - (int)right->family : memcmp(left->octets, right->octets, sizeof(left->octets));
+	return left->family != right->family ? (int)left->family - (int)right->family
+					     : memcmp(left->octets, right->octets, sizeof(left->octets));
 }
 
 /* Adds the addresses of one answer; says on stderr when there are none. */
@@ -93,7 +94,8 @@ static int addresses_take(const struct lookup *lookup, struct addr **addresses, 
 		grown[(*count)++] = parsed;
 	}
 	if (*count == before)
-		fprintf(stderr, "note: %s does not resolve%s%s\n", lookup->name, lookup->error.code ? ": " : "", lookup->error.code ? lookup->error.text : "");
+		fprintf(stderr, "note: %s does not resolve%s%s\n", lookup->name, lookup->error.code ? ": " : "",
+			lookup->error.code ? lookup->error.text : "");
 	return 0;
 }
 

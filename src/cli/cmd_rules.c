@@ -9,42 +9,9 @@
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/inside.h"
+#include "cli/learned.h"
 #include "fw/nft.h"
-#include "fw/setwriter.h"
 #include "fw/verify.h"
-
-struct elements {
-	struct setwriter_element *list;
-	size_t count, capacity;
-};
-
-static int element_collect(void *context, const struct setwriter_element *element)
-{
-	struct elements *elements = context;
-	if (elements->count == elements->capacity) {
-		size_t capacity = elements->capacity ? elements->capacity * 2 : 256;
-		struct setwriter_element *grown = reallocarray(elements->list, capacity, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		elements->list = grown;
-		elements->capacity = capacity;
-	}
-	elements->list[elements->count++] = *element;
-	return 0;
-}
-
-static int element_compare(const void *a, const void *b)
-{
-	const struct setwriter_element *left = a, *right = b;
-	int order = strcmp(left->comment, right->comment);
-	if (order == 0)
-		order = (int)left->key.addr.family - (int)right->key.addr.family;
-	if (order == 0)
-		order = memcmp(left->key.addr.octets, right->key.addr.octets, sizeof(left->key.addr.octets));
-	if (order == 0)
-		order = (int)left->key.port - (int)right->key.port;
-	return order ? order : (int)left->key.protocol - (int)right->key.protocol;
-}
 
 static void lifetime_format(char text[24], uint64_t ms)
 {
@@ -57,45 +24,43 @@ static void lifetime_format(char text[24], uint64_t ms)
 		snprintf(text, 24, "%" PRIu64 "s", seconds);
 }
 
-static void table_print(const struct elements *elements, struct text *output)
+static void table_print(const struct learned *learned, struct text *output)
 {
 	int name_width = 4, address_width = 7;
-	for (size_t i = 0; i < elements->count; i++) {
+	for (size_t i = 0; i < learned->count; i++) {
 		char address[ADDR_TEXT_MAX];
-		int name = (int)strlen(elements->list[i].comment), length = (int)strlen(addr_format(&elements->list[i].key.addr, address));
+		int name = (int)strlen(learned->list[i].comment), length = (int)strlen(addr_format(&learned->list[i].key.addr, address));
 		name_width = name > name_width ? name : name_width;
 		address_width = length > address_width ? length : address_width;
 	}
-	text_addf(output, "%-*s  %-*s  %-9s  %8s  %10s  %12s\n", name_width, "NAME", address_width, "ADDRESS", "PORT", "EXPIRES", "PACKETS", "BYTES");
-	for (size_t i = 0; i < elements->count; i++) {
-		const struct setwriter_element *element = &elements->list[i];
+	text_addf(output, "%-*s  %-*s  %-9s  %8s  %10s  %12s\n", name_width, "NAME", address_width, "ADDRESS", "PORT", "EXPIRES", "PACKETS",
+		"BYTES");
+	for (size_t i = 0; i < learned->count; i++) {
+		const struct setwriter_element *element = &learned->list[i];
 		char address[ADDR_TEXT_MAX], port[16] = "any", lifetime[24];
 		if (element->key.port)
 			snprintf(port, sizeof(port), "%u/%s", element->key.port, element->key.protocol == RULE_TCP ? "tcp" : "udp");
 		lifetime_format(lifetime, element->expires_ms);
 		text_addf(output, "%-*s  %-*s  %-9s  %8s  %10" PRIu64 "  %12" PRIu64 "\n", name_width, element->comment, address_width,
-			  addr_format(&element->key.addr, address), port, lifetime, element->packets, element->bytes);
+			addr_format(&element->key.addr, address), port, lifetime, element->packets, element->bytes);
 	}
 }
 
-static int learned_print(struct text *output, struct error *error)
+static int learned_print(const char *json, struct text *output, struct error *error)
 {
-	struct setwriter *writer;
-	struct elements elements = {0};
-	int rc = setwriter_open(&writer, error);
-	if (rc)
-		return rc;
-	rc = setwriter_each(writer, element_collect, &elements);
-	setwriter_close(writer);
+	struct learned learned = {0};
+	size_t unknown;
+	int rc = learned_parse(&learned, json, &unknown, error);
 	if (rc == 0) {
-		qsort(elements.list, elements.count, sizeof(*elements.list), element_compare);
-		text_addf(output, "\nLearned names: %zu addresses\n", elements.count);
-		if (elements.count > 0)
-			table_print(&elements, output);
+		text_addf(output, "\nLearned names: %zu address%s\n", learned.count, learned.count == 1 ? "" : "es");
+		if (learned.count > 0)
+			table_print(&learned, output);
+		if (unknown > 0)
+			text_addf(output, "%zu more that were not understood, see below\n", unknown);
 		text_add(output, "\n");
 	}
-	free(elements.list);
-	return rc ? error_errno(error, -rc, "cannot list the learned addresses") : 0;
+	learned_free(&learned);
+	return rc;
 }
 
 struct listing {
@@ -118,7 +83,7 @@ static int listing_work(void *context, struct text *output, struct error *error)
 		text_addf(output, "State: %s\n", shield_state_name(state));
 		if (state == SHIELD_ERROR)
 			text_addf(output, "Difference: %s\n", difference.text);
-		rc = learned_print(output, error);
+		rc = learned_print(json, output, error);
 	}
 	if (!rc)
 		rc = nft_list_text(&text, false, error);

@@ -18,7 +18,8 @@ static int remote_check(struct error *error)
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
 		const char *value = getenv(variables[i]);
 		if (value && *value)
-			return error_set(error, EINVAL, "$%s is set: the shield works only with the podman of this machine and user; unset it", variables[i]);
+			return error_set(error, EINVAL,
+				"$%s is set: the shield works only with the podman of this machine and user; unset it", variables[i]);
 	}
 	return 0;
 }
@@ -51,10 +52,11 @@ enum command_exit cmd_run(const struct command_options *options, struct error *e
 	struct launch_guard guard;
 	struct launch launch = LAUNCH_INIT;
 	if (remote_check(error) || launch_guard_init(&guard, options, error) ||
-	    podman_flags_parse(&podman, options->rest_count, options->rest, &guard.guard, error))
+		podman_flags_parse(&podman, options->rest_count, options->rest, &guard.guard, error))
 		return COMMAND_USAGE;
 	if (options->hooks && podman.restarts) {
-		error_set(error, EINVAL, "--restart with --hooks is refused: podman forgets a hooks folder when it restarts a container; leave out --hooks");
+		error_set(error, EINVAL,
+			"--restart with --hooks is refused: podman forgets a hooks folder when it restarts a container; leave out --hooks");
 		return COMMAND_USAGE;
 	}
 	int rc = launch_prepare(&launch, options, &podman, error);

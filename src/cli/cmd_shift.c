@@ -1,7 +1,8 @@
 /* up, down and block: one transaction from one state to another, read back, with the learned elements kept.
  *
- * Theory of operation. Under the bundle's lock the wanted state is written, then the kernel is changed and verified. If the kernel step fails the wanted state is put
- * back. The forwarder is told last: when it opens (down) the rules are open already, when it closes (up, block) they are closed already. */
+ * Theory of operation. Under the bundle's lock the wanted state is written, then the kernel is changed and verified. If the kernel
+ * step fails the wanted state is put back. The forwarder is told last: when it opens (down) the rules are open already, when it
+ * closes (up, block) they are closed already. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static int shift(const struct container *container, enum shield_state state, str
 	if (rc) {
 		bool restored = bundle_state_write(&container->bundle, old, NULL) == 0;
 		return error_prefix(error, "the shield of %s could not be changed%s", container->identity.container,
-				    restored ? "" : ", and its next start would be in the new state");
+			restored ? "" : ", and its next start would be in the new state");
 	}
 	char request[32];
 	snprintf(request, sizeof(request), "state %s", shield_state_name(state));
@@ -98,7 +99,7 @@ static int shift(const struct container *container, enum shield_state state, str
 }
 
 static enum command_exit shift_run(const struct command_options *options, enum shield_state state, const char *action, const char *detail,
-				   struct container *container, struct error *error)
+	struct container *container, struct error *error)
 {
 	if (container_open(container, options, error))
 		return COMMAND_FAILED;
@@ -126,8 +127,8 @@ enum command_exit cmd_up(const struct command_options *options, struct error *er
 enum command_exit cmd_down(const struct command_options *options, struct error *error)
 {
 	cleanup_container struct container container = CONTAINER_INIT;
-	enum command_exit code = shift_run(options, options->all ? SHIELD_DOWN_ALL : SHIELD_DOWN, "shield_down", options->all ? "all traffic" : NULL,
-					   &container, error);
+	enum command_exit code = shift_run(options, options->all ? SHIELD_DOWN_ALL : SHIELD_DOWN, "shield_down",
+		options->all ? "all traffic" : NULL, &container, error);
 	if (code == COMMAND_DONE)
 		printf("Shield down for %s%s\n", container.identity.container, options->all ? " (all traffic)" : "");
 	return code;

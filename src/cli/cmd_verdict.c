@@ -1,8 +1,9 @@
 /* allow and deny: lists, kernel and forwarder, in this order.
  *
- * Theory of operation. All destinations are read before anything changes. Under the bundle's lock the lists are changed on disk, then the kernel's allow and deny
- * sets are filled from all lists again; if that fails the lists are put back, so that what is kept and what holds stay one. Then the forwarder reads the
- * lists; it takes away what is no longer allowed, and we end the connections to it. */
+ * Theory of operation. All destinations are read before anything changes. Under the bundle's lock the lists are changed on disk,
+ * then the kernel's allow and deny sets are filled from all lists again; if that fails the lists are put back, so that what is kept
+ * and what holds stay one. Then the forwarder reads the lists; it takes away what is no longer allowed, and we end the connections
+ * to it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,11 @@
 #include "fw/nft.h"
 #include "state/control.h"
 
-#define RELOAD_TIMEOUT_MS 10000
+#define RELOAD_TIMEOUT_MS  10000
 #define RESOLVE_TIMEOUT_MS 10000
-#define LARGE_V4_PREFIX 16
-#define LARGE_V6_PREFIX 32
-#define REMOVED_MAX 4096 /* addresses whose connections are ended in one command */
+#define LARGE_V4_PREFIX    16
+#define LARGE_V6_PREFIX    32
+#define REMOVED_MAX        4096 /* addresses whose connections are ended in one command */
 
 struct destination {
 	const char *text;
@@ -65,7 +66,8 @@ static int backup_take(struct backup *backup, const struct bundle *bundle, struc
 {
 	for (size_t i = 0; i < CHANGED_LISTS_COUNT; i++) {
 		struct error missing = {0};
-		int rc = bundle_read(bundle, bundle_list_file(changed_lists[i]), BUNDLE_LIST_MAX, &backup->content[i], &backup->length[i], &missing);
+		int rc = bundle_read(
+			bundle, bundle_list_file(changed_lists[i]), BUNDLE_LIST_MAX, &backup->content[i], &backup->length[i], &missing);
 		if (rc && rc != -ENOENT)
 			return error_set(error, missing.code, "%s", missing.text);
 	}
@@ -83,7 +85,8 @@ static int backup_restore(const struct backup *backup, const struct bundle *bund
 	int result = 0;
 	for (size_t i = 0; i < CHANGED_LISTS_COUNT; i++) {
 		const char *file = bundle_list_file(changed_lists[i]);
-		int rc = backup->content[i] ? bundle_write(bundle, file, backup->content[i], backup->length[i], NULL) : bundle_remove(bundle, file, NULL);
+		int rc = backup->content[i] ? bundle_write(bundle, file, backup->content[i], backup->length[i], NULL)
+					    : bundle_remove(bundle, file, NULL);
 		if (rc)
 			result = rc;
 	}
@@ -141,8 +144,7 @@ static int sets_change(struct verdict *verdict, struct error *error)
 	ruleset_render_sets(&ruleset, &commands);
 	if (text_failed(&commands))
 		return error_set(error, ENOMEM, "out of memory");
-	struct kernel_change change = {
-		.commands = commands.data, .ended = nets, .ended_count = verdict->change == BUNDLE_DENY ? count : 0};
+	struct kernel_change change = {.commands = commands.data, .ended = nets, .ended_count = verdict->change == BUNDLE_DENY ? count : 0};
 	return inside_run(&verdict->container.runtime, kernel_work, &change, NULL, error);
 }
 
@@ -190,7 +192,8 @@ static int forwarder_reload(struct verdict *verdict, struct error *error)
 	return rc ? error_prefix(error, "the lists are changed, but the running container's forwarder did not take them over") : 0;
 }
 
-/* Collects the addresses of answer lines "KEYWORD ADDRESS ...", joined by ", ", each once. name: only lines whose third word it contains; may be NULL. */
+/* Collects the addresses of answer lines "KEYWORD ADDRESS ...", joined by ", ", each once. name: only lines whose third word it
+ * contains; may be NULL. */
 static void addresses_join(const char *lines, const char *keyword, const struct rule *within, struct text *joined)
 {
 	size_t word = strlen(keyword);
@@ -329,7 +332,8 @@ static enum command_exit verdict_say(const struct verdict *verdict, struct error
 	bool good = true;
 	for (size_t i = 0; i < verdict->count; i++) {
 		const struct destination *destination = &verdict->destinations[i];
-		bool said = verdict->change == BUNDLE_ALLOW ? allowed_say(verdict, destination, policy) : denied_say(verdict, destination, policy);
+		bool said = verdict->change == BUNDLE_ALLOW ? allowed_say(verdict, destination, policy)
+							    : denied_say(verdict, destination, policy);
 		good = good && said;
 	}
 	if (!verdict->container.running)
@@ -349,7 +353,8 @@ static enum command_exit verdict_run(const struct command_options *options, enum
 	if (destinations_parse(verdict, options, error))
 		return COMMAND_USAGE;
 	enum command_exit code = COMMAND_FAILED;
-	if (container_open(&verdict->container, options, error) == 0 && lists_and_sets(verdict, error) == 0 && forwarder_reload(verdict, error) == 0)
+	if (container_open(&verdict->container, options, error) == 0 && lists_and_sets(verdict, error) == 0 &&
+		forwarder_reload(verdict, error) == 0)
 		code = verdict_say(verdict, error);
 	text_free(&verdict->removed);
 	container_close(&verdict->container);

@@ -64,8 +64,8 @@ struct parser {
 static int usage_error(struct error *error, const struct command *command, const char *text, const char *word)
 {
 	char shown[160];
-	return error_set(error, EINVAL, "%s '%s'; see `terok-shield%s%s --help`", text, text_escaped(shown, sizeof(shown), word), command ? " " : "",
-			 command ? command->name : "");
+	return error_set(error, EINVAL, "%s '%s'; see `terok-shield%s%s --help`", text, text_escaped(shown, sizeof(shown), word),
+		command ? " " : "", command ? command->name : "");
 }
 
 static int profiles_add(struct parser *parser, const char *list)
@@ -191,7 +191,8 @@ static int option_take(struct parser *parser, const char *word)
 	if (!option)
 		return usage_error(parser->error, parser->command, "unknown option", word);
 	if (option->kind == KIND_SWITCH)
-		return value ? usage_error(parser->error, parser->command, "option takes no value:", word) : option_store(parser, option, NULL);
+		return value ? usage_error(parser->error, parser->command, "option takes no value:", word)
+			     : option_store(parser, option, NULL);
 	if (option->kind == KIND_PROFILES && !value) {
 		int rc = profiles_settle(parser, 0); /* of an earlier one */
 		return rc ? rc : profiles_take(parser);
@@ -269,8 +270,8 @@ void command_options_free(struct command_options *options)
 
 void command_help(const struct command *command)
 {
-	printf("usage: terok-shield %s%s%s\n\n%c%s.\n", command->name, *command->usage ? " " : "", command->usage, command->summary[0] - 'a' + 'A',
-	       command->summary + 1);
+	printf("usage: terok-shield %s%s%s\n\n%c%s.\n", command->name, *command->usage ? " " : "", command->usage,
+		command->summary[0] - 'a' + 'A', command->summary + 1);
 	if (command->details)
 		printf("%s\n", command->details);
 	printf("\noptions:\n");
@@ -280,7 +281,8 @@ void command_help(const struct command *command)
 		if (!(command->options & option->bit))
 			continue;
 		if (option->name)
-			snprintf(spelling, sizeof(spelling), "--%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+			snprintf(spelling, sizeof(spelling), "--%s%s%s", option->name, option->value ? " " : "",
+				option->value ? option->value : "");
 		else
 			snprintf(spelling, sizeof(spelling), "-%c %s", option->letter, option->value);
 		printf("  %-24s %s\n", spelling, option->help);

@@ -21,32 +21,33 @@ enum command_exit {
 
 /* What the arguments said. Strings are borrowed from argv, except the profiles' names. */
 struct command_options {
-	const char *state_dir;	    /* DIR of DIR/containers/NAME, NULL when not given */
+	const char *state_dir;      /* DIR of DIR/containers/NAME, NULL when not given */
 	const char *task_state_dir; /* the bundle itself */
 	const char *profiles_dir;
-	const char *container;	    /* the container of every command that takes one; NULL when not given */
+	const char *container;                /* the container of every command that takes one; NULL when not given */
 	char *profiles[COMMAND_PROFILES_MAX]; /* owned */
 	size_t profile_count;
 	uint16_t loopback_ports[SETTINGS_PORTS_MAX];
 	size_t loopback_port_count;
-	size_t count;		    /* -n */
+	size_t count; /* -n */
 	bool no_audit, json, all, raw, down, force, hooks;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
-	char **rest;		    /* what stands behind "--", NULL-terminated; NULL when there was no "--" */
+	char **rest; /* what stands behind "--", NULL-terminated; NULL when there was no "--" */
 	size_t rest_count;
 };
 
 struct command {
 	const char *name;
-	const char *summary;	/* one line, small letter first, no full stop */
-	const char *usage;	/* what follows the name */
-	const char *details;	/* more lines for --help, may be NULL */
+	const char *summary; /* one line, small letter first, no full stop */
+	const char *usage;   /* what follows the name */
+	const char *details; /* more lines for --help, may be NULL */
 	const char *example;
-	/* Returns an exit code; COMMAND_FAILED and COMMAND_USAGE with the error filled, except where the command printed the reason itself. */
+	/* Returns an exit code; COMMAND_FAILED and COMMAND_USAGE with the error filled, except where the command printed the reason
+	 * itself. */
 	enum command_exit (*run)(const struct command_options *options, struct error *error);
-	uint32_t options;	/* OPTION_... that it takes */
-	bool takes_container;	/* the first operand, or --container-id */
+	uint32_t options;     /* OPTION_... that it takes */
+	bool takes_container; /* the first operand, or --container-id */
 	bool container_optional;
 	uint16_t operands_min, operands_max; /* besides the container */
 	bool takes_rest;
@@ -75,8 +76,9 @@ extern const struct command command_table[];
 /* NULL when there is none of that name. */
 const struct command *command_find(const char *name);
 
-/* Parses the arguments behind the command's name into options (which the caller set to zeros; options given before the command stay).
- * help: set when -h or --help was among them; nothing else is checked then. Errors: -EINVAL with one line. Free the options in either case. */
+/* Parses the arguments behind the command's name into options (which the caller set to zeros; options given before the command
+ * stay). help: set when -h or --help was among them; nothing else is checked then. Errors: -EINVAL with one line. Free the options
+ * in either case. */
 int command_parse(const struct command *command, int argc, char **argv, struct command_options *options, bool *help, struct error *error);
 void command_options_free(struct command_options *options);
 

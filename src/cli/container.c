@@ -1,7 +1,8 @@
 /* A container that has a bundle.
  *
- * A word is tried as a name first, then as an id: the bundles' container.id files have the first 12 digits. A container started with a state
- * folder of its own is known to podman only; its annotation terok.shield.state_dir says where, and bundle_open() trusts it no further than anything else. */
+ * A word is tried as a name first, then as an id: the bundles' container.id files have the first 12 digits. A container started
+ * with a state folder of its own is known to podman only; its annotation terok.shield.state_dir says where, and bundle_open()
+ * trusts it no further than anything else. */
 #include "cli/container.h"
 
 #include <dirent.h>
@@ -19,9 +20,9 @@
 #include "state/audit.h"
 
 #define LOCK_TIMEOUT_MS 10000
-#define ID_SHORT 12
-#define ID_LONG 64
-#define CONTAINERS_MAX 65536
+#define ID_SHORT        12
+#define ID_LONG         64
+#define CONTAINERS_MAX  65536
 
 static bool is_id(const char *word)
 {
@@ -109,8 +110,9 @@ static int find_by_annotation(const char *word, char path[PATH_MAX])
 	char podman[PATH_MAX];
 	cleanup_free char *output = NULL;
 	if (podman_find_program("podman", podman) ||
-	    podman_capture((char *[]){podman, "container", "inspect", "--format", "{{index .Config.Annotations \"terok.shield.state_dir\"}}", "--", (char *)word, NULL},
-			   &output, NULL))
+		podman_capture((char *[]){podman, "container", "inspect", "--format",
+				       "{{index .Config.Annotations \"terok.shield.state_dir\"}}", "--", (char *)word, NULL},
+			&output, NULL))
 		return -ENOENT;
 	output[strcspn(output, "\n")] = '\0';
 	if (output[0] != '/' || strlen(output) >= PATH_MAX)
@@ -135,7 +137,7 @@ static int find(const struct command_options *options, char path[PATH_MAX], stru
 	if (!options->task_state_dir && find_by_annotation(word, path) == 0)
 		return 0;
 	return error_set(error, ENOENT, "no shielded container '%s': start it with `terok-shield run %s -- IMAGE`, or name its --state-dir",
-			 text_escaped(shown, sizeof(shown), word), shown);
+		text_escaped(shown, sizeof(shown), word), shown);
 }
 
 int container_open(struct container *container, const struct command_options *options, struct error *error)
@@ -178,7 +180,8 @@ void container_audit(const struct container *container, const char *action, cons
 {
 	if (!container->settings.audit)
 		return;
-	int rc = audit_write(&container->bundle, container->identity.container, &(struct audit_event){.action = action, .dest = dest, .detail = detail});
+	int rc = audit_write(
+		&container->bundle, container->identity.container, &(struct audit_event){.action = action, .dest = dest, .detail = detail});
 	if (rc)
 		fprintf(stderr, "note: the audit log could not be written: %s\n", strerror(-rc));
 }

@@ -13,7 +13,10 @@ struct container {
 	struct bundle_runtime runtime; /* when it runs */
 	bool running;
 };
-#define CONTAINER_INIT {.bundle = BUNDLE_INIT}
+#define CONTAINER_INIT                                                                                                                     \
+	{                                                                                                                                  \
+		.bundle = BUNDLE_INIT                                                                                                      \
+	}
 
 /* Opens the container that the options name. -ENOENT with what to do when there is none. Close it in either case. */
 int container_open(struct container *container, const struct command_options *options, struct error *error);

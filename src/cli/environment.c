@@ -43,7 +43,7 @@ static void programs_check(struct environment *environment)
 	bool pasta = environment->podman.major >= 5 && podman_find_program("pasta", path) == 0;
 	if (!pasta && podman_find_program("slirp4netns", path))
 		issue(environment, "%s is not in $PATH: install it, a rootless container has no network without it",
-		      environment->podman.major >= 5 ? "pasta" : "slirp4netns");
+			environment->podman.major >= 5 ? "pasta" : "slirp4netns");
 	if (podman_find_program("newuidmap", path))
 		issue(environment, "newuidmap is not in $PATH: install uidmap, which rootless podman needs");
 }

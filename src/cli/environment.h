@@ -9,7 +9,7 @@
 
 struct environment {
 	struct podman_version podman; /* text "" when not found */
-	bool installed;		      /* hook, forwarder and shim are there */
+	bool installed;               /* hook, forwarder and shim are there */
 	char issues[ENVIRONMENT_ISSUES_MAX][256];
 	size_t issue_count;
 };

@@ -1,6 +1,7 @@
 /* Work inside a container's network namespace.
  *
- * The child writes one header and then its output to a pipe. A header that is missing or cut short means that the child died, which is an error. */
+ * The child writes one header and then its output to a pipe. A header that is missing or cut short means that the child died, which
+ * is an error. */
 #include "cli/inside.h"
 
 #include <errno.h>
@@ -33,8 +34,8 @@ static bool is_alive(int pidfd)
 	return poll(&ended, 1, 0) == 0;
 }
 
-static int enter_and_work(const struct bundle_runtime *runtime, int pidfd, int (*work)(void *, struct text *, struct error *), void *context,
-			  struct text *output, struct error *error)
+static int enter_and_work(const struct bundle_runtime *runtime, int pidfd, int (*work)(void *, struct text *, struct error *),
+	void *context, struct text *output, struct error *error)
 {
 	int rc = netns_enter_as_owner(runtime->init_pid, error);
 	if (rc)
@@ -89,8 +90,8 @@ static int answer_take(const struct text *answer, struct text *output, struct er
 	return output && text_failed(output) ? error_set(error, ENOMEM, "out of memory") : 0;
 }
 
-int inside_run(const struct bundle_runtime *runtime, int (*work)(void *context, struct text *output, struct error *error), void *context, struct text *output,
-	       struct error *error)
+int inside_run(const struct bundle_runtime *runtime, int (*work)(void *context, struct text *output, struct error *error), void *context,
+	struct text *output, struct error *error)
 {
 	cleanup_fd int pidfd = bundle_process_open(runtime->init_pid, runtime->init_start);
 	if (pidfd < 0)
@@ -109,7 +110,8 @@ int inside_run(const struct bundle_runtime *runtime, int (*work)(void *context, 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		header.rc = enter_and_work(runtime, pidfd, work, context, &inner, &header.error);
 		header.length = text_failed(&inner) ? 0 : inner.length;
-		bool sent = file_write_all(write_fd, &header, sizeof(header)) == 0 && file_write_all(write_fd, inner.data, header.length) == 0;
+		bool sent =
+			file_write_all(write_fd, &header, sizeof(header)) == 0 && file_write_all(write_fd, inner.data, header.length) == 0;
 		text_free(&inner);
 		_exit(sent ? 0 : 1);
 	}

@@ -1,9 +1,10 @@
 /* Configuration, profiles and podman's flags become a state bundle and podman's flags.
  *
- * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written under its lock, each file
- * whole and only where it changes; then the flags are made. A crash between two files leaves settings and lists of two runs side by side, each of which is
- * one that the user asked for; the hook reads them after the next run wrote them all. What `allow`, `deny` and `block` said stays from
- * one container of a name to the next; a bypass (`down`) ends with the container that it was made for. */
+ * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written
+ * under its lock, each file whole and only where it changes; then the flags are made. A crash between two files leaves settings and
+ * lists of two runs side by side, each of which is one that the user asked for; the hook reads them after the next run wrote them
+ * all. What `allow`, `deny` and `block` said stays from one container of a name to the next; a bypass (`down`) ends with the
+ * container that it was made for. */
 #include "cli/launch.h"
 
 #include <arpa/inet.h>
@@ -23,10 +24,10 @@
 #include "cli/podman.h"
 
 #define LOCK_TIMEOUT_MS 5000
-#define HOOK_TIMEOUT_S 20
-#define RESOLV_CONF "nameserver 127.0.0.1\noptions ndots:0\n"
-#define GATEWAY_PASTA "169.254.1.2"
-#define GATEWAY_SLIRP "10.0.2.2"
+#define HOOK_TIMEOUT_S  20
+#define RESOLV_CONF     "nameserver 127.0.0.1\noptions ndots:0\n"
+#define GATEWAY_PASTA   "169.254.1.2"
+#define GATEWAY_SLIRP   "10.0.2.2"
 
 /* ---- words ---- */
 
@@ -124,7 +125,8 @@ int launch_profiles_load(struct profile_set *set, const struct config *config, c
 	return rc;
 }
 
-static int identity_fill(struct bundle_identity *identity, const struct config *config, const struct command_options *options, struct error *error)
+static int identity_fill(
+	struct bundle_identity *identity, const struct config *config, const struct command_options *options, struct error *error)
 {
 	bool chosen = options->profile_count > 0;
 	size_t count = chosen ? options->profile_count : config->default_profile_count;
@@ -158,7 +160,8 @@ static void guard_add(struct launch_guard *guard, const char *path, char *real)
 int launch_guard_init(struct launch_guard *guard, const struct command_options *options, struct error *error)
 {
 	memset(&guard->guard, 0, sizeof(guard->guard));
-	int rc = options->task_state_dir ? paths_bundle(options, options->container, guard->state, error) : paths_state_root(options, guard->state, error);
+	int rc = options->task_state_dir ? paths_bundle(options, options->container, guard->state, error)
+					 : paths_state_root(options, guard->state, error);
 	if (!rc)
 		rc = paths_config(guard->config, error);
 	if (rc)
@@ -201,7 +204,8 @@ static void upstream_text(const struct settings *settings, char text[ADDR_ENDPOI
 		addr_endpoint_format(&settings->upstreams[0], text);
 }
 
-static int network_choose(enum launch_network *network, struct settings *settings, const struct podman_flags *podman, const char *root, struct error *error)
+static int network_choose(
+	enum launch_network *network, struct settings *settings, const struct podman_flags *podman, const char *root, struct error *error)
 {
 	char path[PATH_MAX];
 	struct podman_version version;
@@ -240,7 +244,8 @@ static int write_changed(const struct bundle *bundle, const char *name, const ch
 {
 	cleanup_free char *old = NULL;
 	size_t old_length;
-	if (bundle_read(bundle, name, BUNDLE_LIST_MAX, &old, &old_length, NULL) == 0 && old_length == length && memcmp(old, data, length) == 0)
+	if (bundle_read(bundle, name, BUNDLE_LIST_MAX, &old, &old_length, NULL) == 0 && old_length == length &&
+		memcmp(old, data, length) == 0)
 		return 0;
 	return bundle_write(bundle, name, data, length, error);
 }
@@ -261,7 +266,8 @@ static int profiles_write(const struct bundle *bundle, const struct profile_set 
 	return rc ? rc : write_text(bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), &names, error);
 }
 
-/* podman's hook files, oci-hooks(5). They matter with --hooks; otherwise the shim puts the same hooks into the container's configuration. */
+/* podman's hook files, oci-hooks(5). They matter with --hooks; otherwise the shim puts the same hooks into the container's
+ * configuration. */
 static int hook_write(const struct bundle *bundle, const char *stage, const char *program, struct error *error)
 {
 	cleanup_text struct text text = {0};
@@ -274,9 +280,9 @@ static int hook_write(const struct bundle *bundle, const char *stage, const char
 		text_addf(&text, "%s%c", *at == '"' || *at == '\\' ? "\\" : "", *at);
 	}
 	text_addf(&text,
-		  "\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
-		  "  \"when\": {\"annotations\": {\"^terok\\\\.shield\\\\.profiles$\": \".*\"}},\n  \"stages\": [\"%s\"]\n}\n",
-		  stage, HOOK_TIMEOUT_S, stage);
+		"\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
+		"  \"when\": {\"annotations\": {\"^terok\\\\.shield\\\\.profiles$\": \".*\"}},\n  \"stages\": [\"%s\"]\n}\n",
+		stage, HOOK_TIMEOUT_S, stage);
 	return write_text(bundle, name, &text, error);
 }
 
@@ -313,10 +319,11 @@ static int running_check(const struct bundle *bundle, const struct podman_flags 
 	if (init_fd < 0 && proxy_fd < 0)
 		return 0;
 	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first%s", runtime.container_id,
-			 podman ? ", or add --replace behind --" : "");
+		podman ? ", or add --replace behind --" : "");
 }
 
-static int bundle_fill(struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)
+static int bundle_fill(
+	struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)
 {
 	const struct bundle *bundle = &launch->bundle;
 	cleanup_fd int lock_fd = bundle_lock(bundle, LOCK_TIMEOUT_MS, error);
@@ -381,7 +388,8 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 	cleanup_text struct text ports = {0};
 	/* podman cuts --volume at colons, and podman 4 cuts --annotation at commas and reads quotes in it. */
 	if (strpbrk(launch->bundle.path, ":,\"\n"))
-		return error_set(error, EINVAL, "the path of the state folder has a ':', ',', '\"' or newline, which podman's flags cannot carry: choose another --state-dir");
+		return error_set(error, EINVAL,
+			"the path of the state folder has a ':', ',', '\"' or newline, which podman's flags cannot carry: choose another --state-dir");
 	for (size_t i = 0; i < identity->profile_count; i++)
 		text_addf(&profiles, "%s%s", i > 0 ? ":" : "", identity->profiles[i]);
 	for (size_t i = 0; i < settings->loopback_port_count; i++)
@@ -428,8 +436,8 @@ static int runtime_find(char path[PATH_MAX], struct error *error)
 
 /* ---- the whole ---- */
 
-static int prepare_with(struct launch *launch, struct config *config, const struct command_options *options, const struct podman_flags *podman,
-			struct error *error)
+static int prepare_with(struct launch *launch, struct config *config, const struct command_options *options,
+	const struct podman_flags *podman, struct error *error)
 {
 	cleanup_profile_set struct profile_set set = {0};
 	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];

@@ -21,14 +21,17 @@ struct launch {
 	struct settings settings;
 	struct launch_words flags; /* what podman gets, up to and with "--name NAME" */
 };
-#define LAUNCH_INIT {.bundle = BUNDLE_INIT}
+#define LAUNCH_INIT                                                                                                                        \
+	{                                                                                                                                  \
+		.bundle = BUNDLE_INIT                                                                                                      \
+	}
 
 /* How the container is connected, as far as it decides flags and settings. */
 enum launch_network {
 	LAUNCH_NETWORK_PASTA,
 	LAUNCH_NETWORK_SLIRP,
-	LAUNCH_NETWORK_ROOTFUL,	 /* podman's bridge: no flag */
-	LAUNCH_NETWORK_CUSTOM,	 /* the user's own --network */
+	LAUNCH_NETWORK_ROOTFUL, /* podman's bridge: no flag */
+	LAUNCH_NETWORK_CUSTOM,  /* the user's own --network */
 };
 
 /* Fills guard with the folders that no container may see; the strings belong to storage. */
@@ -59,7 +62,8 @@ void launch_free(struct launch *launch);
 void launch_words_add(struct launch_words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void launch_words_free(struct launch_words *words);
 
-/* The flags as podman gets them, for a network already chosen. Pure but for memory. runtime: path of the shim, NULL for the hooks folder. */
+/* The flags as podman gets them, for a network already chosen. Pure but for memory. runtime: path of the shim, NULL for the hooks
+ * folder. */
 int launch_flags_make(struct launch *launch, enum launch_network network, const char *upstream, const char *runtime, struct error *error);
 
 /* The host's first name server, "" when there is none. size >= ADDR_ENDPOINT_TEXT_MAX. */

@@ -1,7 +1,8 @@
 /* Shows why a shielded container did not start.
  *
- * The process is a grandchild: podman, which the caller becomes, must not find a child that it does not know. Its pidfd of the caller stays valid
- * over the exec, so the end of podman is seen; the bundle is watched with inotify. Both are set up before the fork, so nothing is missed. */
+ * The process is a grandchild: podman, which the caller becomes, must not find a child that it does not know. Its pidfd of the
+ * caller stays valid over the exec, so the end of podman is seen; the bundle is watched with inotify. Both are set up before the
+ * fork, so nothing is missed. */
 #include "cli/monitor.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
 		char events[4096];
 		while (read(inotify_fd, events, sizeof(events)) > 0)
 			;
-		/* The files say more than the events: whatever came, look. The hook fails before it writes container.id or removes it again. */
+		/* The files say more than the events: whatever came, look. The hook fails before it writes container.id or removes
+		 * it again. */
 		if (error_show(bundle) || waiting[1].revents)
 			return;
 		if (faccessat(bundle->fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW) == 0)

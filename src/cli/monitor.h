@@ -4,9 +4,9 @@
 
 #include "state/bundle.h"
 
-/* Starts a process that watches the bundle while this process becomes podman. It prints what appears in hook-error.log and ends with that, with the
- * container's start, or with podman. It holds stderr and nothing else of the caller's. Without it the container starts as well, so an
- * error here is not one of the run. */
+/* Starts a process that watches the bundle while this process becomes podman. It prints what appears in hook-error.log and ends
+ * with that, with the container's start, or with podman. It holds stderr and nothing else of the caller's. Without it the container
+ * starts as well, so an error here is not one of the run. */
 void monitor_start(const struct bundle *bundle);
 
 #endif

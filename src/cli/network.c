@@ -98,6 +98,7 @@ int network_resolvers(const char *value, struct settings *settings, struct error
 	cleanup_free char *json = NULL;
 	int rc = podman_capture((char *[]){path, "network", "inspect", "--", name, NULL}, &json, error);
 	if (rc)
-		return error_prefix(error, "cannot find out about network '%s' (does it exist? see `podman network ls`)", text_escaped(shown, sizeof(shown), name));
+		return error_prefix(error, "cannot find out about network '%s' (does it exist? see `podman network ls`)",
+			text_escaped(shown, sizeof(shown), name));
 	return network_resolvers_parse(json, settings, error);
 }

@@ -37,7 +37,8 @@ static int path_absolute(char path[PATH_MAX], const char *given, const char *res
 	} else {
 		char cwd[PATH_MAX];
 		if (!getcwd(cwd, sizeof(cwd)))
-			return error_errno(error, errno, "cannot find the current folder for '%s'", text_escaped(shown, sizeof(shown), given));
+			return error_errno(
+				error, errno, "cannot find the current folder for '%s'", text_escaped(shown, sizeof(shown), given));
 		written = snprintf(folder, sizeof(folder), "%s%s%.*s", cwd, here ? "" : "/", here ? 0 : (int)length, given);
 	}
 	if (written < 0 || (size_t)written >= sizeof(folder))

@@ -16,7 +16,8 @@ int paths_bundle(const struct command_options *options, const char *name, char p
 /* $TEROK_SHIELD_CONFIG_DIR, else $XDG_CONFIG_HOME/terok/shield, else ~/.config/terok/shield. */
 int paths_config(char path[PATH_MAX], struct error *error);
 
-/* A program of this installation that is not in $PATH: ../libexec/terok-shield/PROGRAM beside our own executable's folder. -ENOENT when it is not there. */
+/* A program of this installation that is not in $PATH: ../libexec/terok-shield/PROGRAM beside our own executable's folder. -ENOENT
+ * when it is not there. */
 int paths_libexec(const char *program, char path[PATH_MAX], struct error *error);
 
 /* ../share/terok-shield/profiles beside our own executable's folder; it need not exist. */

@@ -19,7 +19,7 @@
 
 #define CAPTURE_OCTETS_MAX (1u << 20)
 #define CAPTURE_TIMEOUT_MS 20000
-#define VERSION_FILE "podman-version"
+#define VERSION_FILE       "podman-version"
 
 int podman_find_program(const char *program, char path[PATH_MAX])
 {
@@ -32,7 +32,8 @@ int podman_find_program(const char *program, char path[PATH_MAX])
 		if (length > 0 && at[0] == '/') {
 			int written = snprintf(path, PATH_MAX, "%.*s/%s", (int)length, at, program);
 			struct stat status;
-			if (written > 0 && written < PATH_MAX && access(path, X_OK) == 0 && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+			if (written > 0 && written < PATH_MAX && access(path, X_OK) == 0 && stat(path, &status) == 0 &&
+				S_ISREG(status.st_mode))
 				return 0;
 		}
 		if (!at[length])
@@ -126,13 +127,13 @@ int podman_version_get(const char *root, struct podman_version *version, struct 
 	struct stat status;
 	if (stat(path, &status))
 		return error_errno(error, errno, "cannot look at %s", path);
-	snprintf(key, sizeof(key), "%s %lld %lld.%09ld %llu\n", path, (long long)status.st_size, (long long)status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-		 (unsigned long long)status.st_ino);
+	snprintf(key, sizeof(key), "%s %lld %lld.%09ld %llu\n", path, (long long)status.st_size, (long long)status.st_mtim.tv_sec,
+		status.st_mtim.tv_nsec, (unsigned long long)status.st_ino);
 	cleanup_fd int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *kept = NULL;
 	size_t key_length = strlen(key);
 	if (root_fd >= 0 && file_read(root_fd, VERSION_FILE, sizeof(key) + 64, &kept, NULL) == 0 && strncmp(kept, key, key_length) == 0 &&
-	    version_parse(kept + key_length, version) == 0)
+		version_parse(kept + key_length, version) == 0)
 		return 0;
 	cleanup_free char *output = NULL;
 	int rc = podman_capture((char *[]){path, "--version", NULL}, &output, error);

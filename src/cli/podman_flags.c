@@ -1,12 +1,12 @@
 /* The flags of `podman run`, of versions 4.3.1 and 5.4.2, the global ones that it also takes and the hidden ones among them.
  *
- * Theory of operation. podman parses with pflag: flags until the first word that is none, which is the image. Whether a word is a flag's value
- * or the image depends on the flag, so every flag is in the table; one that is not is refused, because a guess could take the container's own
- * command line for flags or let a flag pass unseen. Boolean flags take a value only behind "=". A single dash starts a cluster of letters, the first of
- * which that takes a value takes the rest of the word.
+ * Theory of operation. podman parses with pflag: flags until the first word that is none, which is the image. Whether a word is a
+ * flag's value or the image depends on the flag, so every flag is in the table; one that is not is refused, because a guess could
+ * take the container's own command line for flags or let a flag pass unseen. Boolean flags take a value only behind "=". A single
+ * dash starts a cluster of letters, the first of which that takes a value takes the rest of the word.
  *
- * Each flag is passed on, is managed by the shield, or has a check. Checks refuse by default where podman's own syntax has corners: a comma list with quotes (podman
- * reads those as CSV) is not taken apart, it is refused where its content matters. */
+ * Each flag is passed on, is managed by the shield, or has a check. Checks refuse by default where podman's own syntax has corners:
+ * a comma list with quotes (podman reads those as CSV) is not taken apart, it is refused where its content matters. */
 #include "cli/podman_flags.h"
 
 #include <ctype.h>
@@ -46,7 +46,7 @@ static int refuse(struct parse *parse, const char *flag, const char *value, cons
 {
 	char shown[160];
 	return error_set(parse->error, EINVAL, "--%s%s%s is refused: %s", flag, value ? " " : "",
-			 value ? text_escaped(shown, sizeof(shown), value) : "", reason);
+		value ? text_escaped(shown, sizeof(shown), value) : "", reason);
 }
 
 /* True when podman takes the word for false (Go's ParseBool). Any other word counts as true: podman refuses what it cannot read. */
@@ -84,9 +84,33 @@ static int check_annotation(struct parse *parse, const struct flag *flag, const 
 
 /* Capabilities with which a process cannot change rules, raise a packet past them, or get out of its namespaces. */
 static const char *const harmless_capabilities[] = {
-	"AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL",
-	"LEASE", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_CHROOT", "SYS_NICE",
-	"SYS_PACCT", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
+	"AUDIT_CONTROL",
+	"AUDIT_READ",
+	"AUDIT_WRITE",
+	"BLOCK_SUSPEND",
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"FOWNER",
+	"FSETID",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"KILL",
+	"LEASE",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"SETFCAP",
+	"SETGID",
+	"SETPCAP",
+	"SETUID",
+	"SYSLOG",
+	"SYS_CHROOT",
+	"SYS_NICE",
+	"SYS_PACCT",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"WAKE_ALARM",
 };
 
 static bool capability_is_harmless(const char *word, size_t length)
@@ -108,8 +132,8 @@ static int check_cap_add(struct parse *parse, const struct flag *flag, const cha
 		size_t length = strcspn(word, ",");
 		if (!capability_is_harmless(word, length))
 			return refuse(parse, flag->name, value,
-				      "with it the container could change its own rules, send packets past them or leave its namespaces; "
-				      "run that part outside, or without a shield");
+				"with it the container could change its own rules, send packets past them or leave its namespaces; "
+				"run that part outside, or without a shield");
 		if (!word[length])
 			return 0;
 		word += length + 1;
@@ -133,10 +157,12 @@ static int check_pasta_options(struct parse *parse, const struct flag *flag, con
 			if (strncmp(ports, "none", 4) != 0 || (ports[4] && ports[4] != ','))
 				return refuse(parse, flag->name, value, reason);
 		}
-		/* Short options of pasta may stand in clusters, and long ones may be cut short: what looks like either is not taken apart. */
+		/* Short options of pasta may stand in clusters, and long ones may be cut short: what looks like either is not taken
+		 * apart. */
 		if (strpbrk(value, "\" \t\n"))
 			return refuse(parse, flag->name, value, "blanks and quotes in it cannot be checked");
-		if (option[0] == '-' && option[1] != '-' && option[1] && option[2] && option[2] != ',' && strcspn(option, "TU") < strcspn(option, ","))
+		if (option[0] == '-' && option[1] != '-' && option[1] && option[2] && option[2] != ',' &&
+			strcspn(option, "TU") < strcspn(option, ","))
 			return refuse(parse, flag->name, value, reason);
 	}
 	return 0;
@@ -146,7 +172,8 @@ static int check_network(struct parse *parse, const struct flag *flag, const cha
 {
 	size_t mode = strcspn(value, ":");
 	if (mode == 9 && strncmp(value, "container", mode) == 0)
-		return refuse(parse, flag->name, value, "a network namespace that is shared with another container has that one's rules; start it with a shield of its own");
+		return refuse(parse, flag->name, value,
+			"a network namespace that is shared with another container has that one's rules; start it with a shield of its own");
 	if (mode == 2 && strncmp(value, "ns", mode) == 0)
 		return refuse(parse, flag->name, value, "the shield's rules need a network namespace of the container's own");
 	if (mode == 3 && strncmp(value, "pod", mode) == 0)
@@ -154,7 +181,8 @@ static int check_network(struct parse *parse, const struct flag *flag, const cha
 	for (const char *word = value;;) {
 		size_t length = strcspn(word, ",:");
 		if (length == 4 && strncasecmp(word, "host", length) == 0)
-			return refuse(parse, flag->name, value, "in the host's network there is nothing to put a shield around; name the host's ports with --loopback-port N");
+			return refuse(parse, flag->name, value,
+				"in the host's network there is nothing to put a shield around; name the host's ports with --loopback-port N");
 		word += length;
 		if (*word != ',')
 			break;
@@ -185,9 +213,16 @@ static int check_namespace(struct parse *parse, const struct flag *flag, const c
 static int check_sysctl(struct parse *parse, const struct flag *flag, const char *value)
 {
 	static const char *const harmless[] = {
-		"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.core.somaxconn",      "net.ipv4.tcp_keepalive_time",
-		"net.ipv4.tcp_keepalive_intvl",	       "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_fin_timeout", "net.ipv4.ip_local_port_range",
-		"net.ipv4.tcp_syncookies",	       "net.ipv4.tcp_max_syn_backlog",
+		"net.ipv4.ip_unprivileged_port_start",
+		"net.ipv4.ping_group_range",
+		"net.core.somaxconn",
+		"net.ipv4.tcp_keepalive_time",
+		"net.ipv4.tcp_keepalive_intvl",
+		"net.ipv4.tcp_keepalive_probes",
+		"net.ipv4.tcp_fin_timeout",
+		"net.ipv4.ip_local_port_range",
+		"net.ipv4.tcp_syncookies",
+		"net.ipv4.tcp_max_syn_backlog",
 	};
 	if (strpbrk(value, "\"\n"))
 		return refuse(parse, flag->name, value, "quotes in it cannot be checked");
@@ -204,9 +239,11 @@ static int check_sysctl(struct parse *parse, const struct flag *flag, const char
 		for (size_t i = 0; !good && i < sizeof(harmless) / sizeof(*harmless); i++)
 			good = strcmp(key, harmless[i]) == 0;
 		size_t tail = strlen(".disable_ipv6");
-		good = good || (strncmp(key, "net.ipv6.conf.", 14) == 0 && length > tail && strcmp(key + length - tail, ".disable_ipv6") == 0);
+		good = good ||
+		       (strncmp(key, "net.ipv6.conf.", 14) == 0 && length > tail && strcmp(key + length - tail, ".disable_ipv6") == 0);
 		if (!good)
-			return refuse(parse, flag->name, value, "it could change how packets are routed, redirected or tracked; leave the container's network to the shield");
+			return refuse(parse, flag->name, value,
+				"it could change how packets are routed, redirected or tracked; leave the container's network to the shield");
 		if (!word[whole])
 			return 0;
 		word += whole + 1;
@@ -268,11 +305,20 @@ static int note_replace(struct parse *parse, const struct flag *flag, const char
 static int note_restart(struct parse *parse, const struct flag *flag, const char *value)
 {
 	(void)flag;
-	parse->flags->restarts = strcmp(value, "no") != 0 && strcmp(value, "never") != 0 && *value;
+	if (*value && strcmp(value, "no") != 0 && strcmp(value, "never") != 0)
+		parse->flags->restarts = true;
 	return 0;
 }
 
-#define WHY_PID "a process outside could be looked into and used from there; leave the container its own process namespace"
+static int note_health(struct parse *parse, const struct flag *flag, const char *value)
+{
+	(void)flag;
+	if (strcmp(value, "restart") == 0)
+		parse->flags->restarts = true;
+	return 0;
+}
+
+#define WHY_PID    "a process outside could be looked into and used from there; leave the container its own process namespace"
 #define WHY_USERNS "a user namespace that others hold may own the rules; use keep-id, auto or the default"
 
 /* A flag with NULL for a check only says how the container runs, or where podman keeps and logs things. */
@@ -335,7 +381,7 @@ static const struct flag flags_table[] = {
 	{"health-log-destination", 0, VALUE},
 	{"health-max-log-count", 0, VALUE},
 	{"health-max-log-size", 0, VALUE},
-	{"health-on-failure", 0, VALUE},
+	{"health-on-failure", 0, VALUE, note_health},
 	{"health-retries", 0, VALUE},
 	{"health-start-period", 0, VALUE},
 	{"health-startup-cmd", 0, VALUE},
@@ -405,7 +451,8 @@ static const struct flag flags_table[] = {
 	{"pod-id-file", 0, VALUE, check_managed},
 	{"preserve-fd", 0, VALUE, check_refused, "a descriptor opened outside can be a socket that no rule sees; publish a port instead"},
 	{"preserve-fds", 0, VALUE, check_refused, "a descriptor opened outside can be a socket that no rule sees; publish a port instead"},
-	{"privileged", 0, SWITCH, check_refused, "a privileged container can remove its own rules; add the single --device or --cap-add that is needed"},
+	{"privileged", 0, SWITCH, check_refused,
+		"a privileged container can remove its own rules; add the single --device or --cap-add that is needed"},
 	{"publish", 'p', VALUE, check_publish},
 	{"publish-all", 'P', SWITCH, check_refused, "the shield has to know the ports that it opens; name them with -p"},
 	{"pull", 0, VALUE},
@@ -424,7 +471,8 @@ static const struct flag flags_table[] = {
 	{"rm", 0, SWITCH},
 	{"rmi", 0, SWITCH},
 	{"root", 0, VALUE},
-	{"rootfs", 0, SWITCH, check_refused, "a folder of the host as the container's root may hold the host's own sockets; make an image of it with `podman import`"},
+	{"rootfs", 0, SWITCH, check_refused,
+		"a folder of the host as the container's root may hold the host's own sockets; make an image of it with `podman import`"},
 	{"runroot", 0, VALUE},
 	{"runtime", 0, VALUE, check_managed},
 	{"runtime-flag", 0, VALUE, check_managed},
@@ -483,9 +531,9 @@ static int unknown(struct parse *parse, const char *word)
 {
 	char shown[160];
 	return error_set(parse->error, EINVAL,
-			 "podman's flag %s is not known here, so what follows it cannot be told apart from the image; "
-			 "use another spelling, or start the container with `podman run $(terok-shield prepare NAME) ...`",
-			 text_escaped(shown, sizeof(shown), word));
+		"podman's flag %s is not known here, so what follows it cannot be told apart from the image; "
+		"use another spelling, or start the container with `podman run $(terok-shield prepare NAME) ...`",
+		text_escaped(shown, sizeof(shown), word));
 }
 
 static int flag_apply(struct parse *parse, const struct flag *flag, const char *value)
@@ -565,7 +613,8 @@ static int flags_take(struct parse *parse, size_t count, char *const *args)
 	if (parse->managed.length > 0)
 		return error_set(parse->error, EINVAL, "Flag(s) managed by terok-shield, cannot override: %s", parse->managed.data);
 	if (next >= count || !args[next][0])
-		return error_set(parse->error, EINVAL, "No image specified. Usage: terok-shield run NAME [--profiles P...] -- [podman flags] IMAGE [COMMAND [ARG...]]");
+		return error_set(parse->error, EINVAL,
+			"No image specified. Usage: terok-shield run NAME [--profiles P...] -- [podman flags] IMAGE [COMMAND [ARG...]]");
 	parse->flags->image = next;
 	return 0;
 }

@@ -16,17 +16,17 @@ struct podman_guard {
 };
 
 struct podman_flags {
-	size_t image; /* index of the image in the arguments */
+	size_t image;                                    /* index of the image in the arguments */
 	const char *networks[PODMAN_FLAGS_NETWORKS_MAX]; /* values of --network, borrowed */
 	size_t network_count;
 	bool replace;
-	bool restarts; /* a --restart policy other than `no` */
+	bool restarts; /* a --restart policy other than `no`, or --health-on-failure restart */
 	struct settings_published published[SETTINGS_PUBLISHED_MAX];
 	size_t published_count;
 };
 
-/* args: what stands behind "--" of `run`: flags, image, command. Nothing behind the image is looked at.
- * Errors: -EINVAL with the reason and what to do instead: a flag that the shield sets itself, that would open the shield, or that is not known; no image. */
+/* args: what stands behind "--" of `run`: flags, image, command. Nothing behind the image is looked at. Errors: -EINVAL with the
+ * reason and what to do instead: a flag that the shield sets itself, that would open the shield, or that is not known; no image. */
 int podman_flags_parse(struct podman_flags *flags, size_t count, char *const *args, const struct podman_guard *guard, struct error *error);
 
 /* One value of --publish: [[IP:]HOST:]CONTAINER[/PROTOCOL], each port a range FIRST-LAST or not. Errors: -EINVAL. */

@@ -1,7 +1,7 @@
 /* Mounts and devices that would open the shield.
  *
- * A mount can hand the container a socket of something outside that acts for it (podman, docker, the user's service manager), the shield's own state, or
- * other processes' namespaces. The source is compared as it is written and with its links followed. */
+ * A mount can hand the container a socket of something outside that acts for it (podman, docker, the user's service manager), the
+ * shield's own state, or other processes' namespaces. The source is compared as it is written and with its links followed. */
 #include "cli/podman_paths.h"
 
 #include <errno.h>
@@ -12,15 +12,15 @@
 
 #include "base/cleanup.h"
 
-#define WHY_ENGINE "who holds a container engine's socket can start containers without a shield; mount only what is needed below it"
+#define WHY_ENGINE   "who holds a container engine's socket can start containers without a shield; mount only what is needed below it"
 #define WHY_SERVICES "the services behind it would run programs outside for the container; mount the single socket that is needed"
-#define WHY_NETNS "network namespaces could be entered from it"
-#define WHY_KERNEL "the host's kernel settings could be changed through it; mount it read-only with :ro"
+#define WHY_NETNS    "network namespaces could be entered from it"
+#define WHY_KERNEL   "the host's kernel settings could be changed through it; mount it read-only with :ro"
 
 struct guarded {
 	const char *path;
-	bool above;	 /* a source above it is refused too */
-	bool below;	 /* a source below it is refused too */
+	bool above;      /* a source above it is refused too */
+	bool below;      /* a source below it is refused too */
 	bool ro_allowed; /* unless it is read-only */
 	const char *why;
 };
@@ -111,7 +111,8 @@ static int refused(struct text *why, const char *reason)
 static int source_check_path(const char *path, bool read_only, const struct podman_guard *guard, struct text *why)
 {
 	const char *base = strrchr(path, '/') + 1;
-	if (strcmp(base, "podman.sock") == 0 || strcmp(base, "docker.sock") == 0 || strcmp(base, "containerd.sock") == 0 || strcmp(base, "crio.sock") == 0)
+	if (strcmp(base, "podman.sock") == 0 || strcmp(base, "docker.sock") == 0 || strcmp(base, "containerd.sock") == 0 ||
+		strcmp(base, "crio.sock") == 0)
 		return refused(why, WHY_ENGINE);
 	for (size_t i = 0; i < sizeof(guarded_table) / sizeof(*guarded_table); i++) {
 		if (guard_hits(&guarded_table[i], path, guarded_table[i].path, read_only))
@@ -170,7 +171,8 @@ static int target_check(const char *target, struct text *why)
 		return refused(why, "the path is too long");
 	normalize(path);
 	if (is_within(path, "/etc/resolv.conf") || is_within("/etc/resolv.conf", path))
-		return refused(why, "/etc/resolv.conf is the shield's, it names its forwarder; mount the single files of /etc that are needed");
+		return refused(
+			why, "/etc/resolv.conf is the shield's, it names its forwarder; mount the single files of /etc that are needed");
 	return 0;
 }
 
@@ -204,11 +206,26 @@ static int volume_check(char *value, const struct podman_guard *guard, struct te
 	if (options)
 		*options++ = '\0';
 	int rc = target_check(target, why);
-	if (rc || !is_host_path(value))
+	if (rc)
 		return rc;
+	if (options && (strstr(options, "upperdir=") || strstr(options, "workdir=")))
+		return refused(why, "the folders of an overlay cannot be checked; use :O without them");
+	if (!is_host_path(value))
+		return 0;
 	/* The last word wins in podman; a list with both counts as writable. */
 	bool read_only = options && options_have(options, "ro") && !options_have(options, "rw");
 	return source_check(value, read_only, guard, why);
+}
+
+/* Leaves the folder that stands before the first wildcard. */
+static void wildcard_cut(char *path)
+{
+	size_t plain = strcspn(path, "*?[\\");
+	if (!path[plain])
+		return;
+	path[plain] = '\0';
+	char *slash = strrchr(path, '/');
+	*(slash ? slash + 1 : path) = '\0';
 }
 
 static int mount_check(char *value, const struct podman_guard *guard, struct text *why)
@@ -217,8 +234,9 @@ static int mount_check(char *value, const struct podman_guard *guard, struct tex
 	static const char *const targets[] = {"target", "destination", "dst"};
 	if (strpbrk(value, "\"\n"))
 		return refused(why, "quotes in it cannot be checked");
-	bool read_only = options_have(value, "ro") || options_have(value, "readonly") || options_have(value, "ro=true") || options_have(value, "readonly=true");
-	bool glob = options_have(value, "type=glob");
+	bool read_only = options_have(value, "ro") || options_have(value, "readonly") || options_have(value, "ro=true") ||
+			 options_have(value, "readonly=true");
+	bool glob = options_have(value, "type=glob"), volume = options_have(value, "type=volume");
 	char *save = NULL;
 	for (char *word = strtok_r(value, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
 		char *argument = strchr(word, '=');
@@ -232,9 +250,9 @@ static int mount_check(char *value, const struct podman_guard *guard, struct tex
 		for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
 			if (strcmp(word, sources[i]) != 0)
 				continue;
-			if (glob && strpbrk(argument, "*?[\\")) /* what stands before the first wildcard, as a folder */
-				argument[strcspn(argument, "*?[\\")] = '\0', *(strrchr(argument, '/') ? strrchr(argument, '/') + 1 : argument) = '\0';
-			if (is_host_path(argument) && source_check(argument, read_only, guard, why))
+			if (glob)
+				wildcard_cut(argument);
+			if ((!volume || is_host_path(argument)) && source_check(argument, read_only, guard, why))
 				return -EINVAL;
 		}
 		if (strcmp(word, "volume-opt") == 0)
@@ -243,7 +261,7 @@ static int mount_check(char *value, const struct podman_guard *guard, struct tex
 	return 0;
 }
 
-static int device_check(char *value, struct text *why)
+static int device_check_one(char *value, struct text *why)
 {
 	value[strcspn(value, ":")] = '\0';
 	if (value[0] != '/')
@@ -256,6 +274,18 @@ static int device_check(char *value, struct text *why)
 			return refused(why, guarded->why);
 	}
 	return 0;
+}
+
+/* podman 4 takes a comma list here, and quotes in it. */
+static int device_check(char *value, struct text *why)
+{
+	if (strpbrk(value, "\"\n"))
+		return refused(why, "quotes in it cannot be checked");
+	char *save = NULL;
+	int rc = 0;
+	for (char *word = strtok_r(value, ",", &save); rc == 0 && word; word = strtok_r(NULL, ",", &save))
+		rc = device_check_one(word, why);
+	return rc;
 }
 
 int podman_paths_check(enum podman_paths_kind kind, const char *value, const struct podman_guard *guard, struct text *why)

@@ -39,7 +39,8 @@ static int words_check(const struct command_options *options, struct error *erro
 		return error_set(error, EINVAL, "Unsafe container name: '%s'", text_escaped(shown, sizeof(shown), options->container));
 	for (size_t i = 0; i < options->profile_count; i++) {
 		if (!profile_name_is_safe(options->profiles[i]))
-			return error_set(error, EINVAL, "Unsafe profile name: '%s'", text_escaped(shown, sizeof(shown), options->profiles[i]));
+			return error_set(
+				error, EINVAL, "Unsafe profile name: '%s'", text_escaped(shown, sizeof(shown), options->profiles[i]));
 	}
 	return 0;
 }
@@ -84,7 +85,8 @@ int command_main(int argc, char **argv)
 		} else if (strcmp(word, "--state-dir") == 0 && next + 1 < argc && argv[next + 1][0]) {
 			options.state_dir = argv[++next];
 		} else {
-			error_set(&error, EINVAL, "unknown option '%s' before the command; see `terok-shield --help`", text_escaped(shown, sizeof(shown), word));
+			error_set(&error, EINVAL, "unknown option '%s' before the command; see `terok-shield --help`",
+				text_escaped(shown, sizeof(shown), word));
 			return fail(COMMAND_USAGE, &error);
 		}
 	}
@@ -94,7 +96,8 @@ int command_main(int argc, char **argv)
 	}
 	const struct command *command = command_find(argv[next]);
 	if (!command) {
-		error_set(&error, EINVAL, "unknown command '%s'; see `terok-shield --help`", text_escaped(shown, sizeof(shown), argv[next]));
+		error_set(
+			&error, EINVAL, "unknown command '%s'; see `terok-shield --help`", text_escaped(shown, sizeof(shown), argv[next]));
 		return fail(COMMAND_USAGE, &error);
 	}
 	int code = command_run(command, argc - next - 1, argv + next + 1, &options);

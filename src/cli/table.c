@@ -33,8 +33,9 @@ const struct command command_table[] = {
 		.name = "allow",
 		.summary = "let a container reach names, addresses or networks",
 		.usage = "NAME DESTINATION...",
-		.details = "DESTINATION: example.com (and below), *.example.com, =example.com, example.com:443, 203.0.113.10, 2001:db8::/32.\n"
-			   "It takes effect at once and is kept over restarts.",
+		.details =
+			"DESTINATION: example.com (and below), *.example.com, =example.com, example.com:443, 203.0.113.10, 2001:db8::/32.\n"
+			"It takes effect at once and is kept over restarts.",
 		.example = "terok-shield allow web example.com 203.0.113.10",
 		.run = cmd_allow,
 		.options = WHERE,

@@ -39,7 +39,6 @@
 #include "fw/ruleset.h"
 #include "fw/verify.h"
 #include "hook/forwarder.h"
-#include "hook/replace.h"
 #include "hook/watchdog.h"
 #include "state/audit.h"
 #include "state/bundle.h"
@@ -78,7 +77,7 @@ static int bundle_admit(struct creation *creation, struct error *error)
 		return error_set(error, EINVAL, "the container has no annotation terok.shield.profiles: the hook was called by mistake");
 	if (!*annotations->state_dir || !*annotations->name || !*annotations->version)
 		return error_set(error, EINVAL,
-			"the annotations terok.shield.state_dir, .name and .version are not all there: start the container with terok-shield run");
+			"the annotations terok.shield.state_dir, .name and .version are not all there: use terok-shield run");
 	rc = bundle_open(&creation->bundle, annotations->state_dir, error);
 	if (rc)
 		return rc;
@@ -88,7 +87,7 @@ static int bundle_admit(struct creation *creation, struct error *error)
 		return rc;
 	if (strcmp(annotations->version, SHIELD_VERSION) != 0)
 		return error_set(error, EPROTO,
-			"the container was made for terok-shield %s and this is %s: remove it and run it again with terok-shield run",
+			"the container was made for terok-shield %s and this is %s: remove it and use terok-shield run again",
 			SHOWN(annotations->version), SHIELD_VERSION);
 	rc = bundle_settings_read(&creation->bundle, &creation->identity, &creation->settings, error);
 	if (rc)
@@ -98,7 +97,7 @@ static int bundle_admit(struct creation *creation, struct error *error)
 			SHOWN(creation->identity.container), SHOWN(annotations->name));
 	if (strcmp(creation->identity.version, annotations->version) != 0)
 		return error_set(error, EPROTO,
-			"the state folder was written by terok-shield %s, the container by %s: remove it and run it again with terok-shield run",
+			"the state folder was written by terok-shield %s, the container by %s: remove it and use terok-shield run again",
 			SHOWN(creation->identity.version), SHOWN(annotations->version));
 	return 0;
 }
@@ -133,7 +132,7 @@ static int port_probe(void *context, struct error *error)
 	/* Other failures (a loopback interface that is still down) are the forwarder's to judge. */
 	if (probe_fd >= 0 && bind(probe_fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == EADDRINUSE)
 		return error_set(error, EADDRINUSE,
-			"port 53 in the container's network namespace is taken: another shielded container or a DNS server shares it (a pod, --network container:)");
+			"port 53 in the container's network namespace is taken, by a DNS server or another shield: do not share it");
 	return 0;
 }
 
@@ -236,11 +235,6 @@ static int ruleset_apply(void *context, struct error *error)
 
 /* ---- records ---- */
 
-static int record_write(const struct creation *creation, const char *name, const char *content, size_t length, struct error *error)
-{
-	return replace_file(creation->bundle.fd, name, 0600, REPLACE_OWN_UID, REPLACE_OWN_GID, content, length, error);
-}
-
 static int records_write(struct creation *creation, struct error *error)
 {
 	char id_line[14];
@@ -254,8 +248,8 @@ static int records_write(struct creation *creation, struct error *error)
 	if (rc)
 		return rc;
 	creation->recorded = true;
-	rc = record_write(creation, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
-	return rc ? rc : record_write(creation, BUNDLE_CONTAINER_ID, id_line, (size_t)length, error);
+	rc = bundle_write_volatile(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
+	return rc ? rc : bundle_write_volatile(&creation->bundle, BUNDLE_CONTAINER_ID, id_line, (size_t)length, error);
 }
 
 static void audit(const struct creation *creation, const char *action, const char *dest, const char *detail)

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "hook/oci_state.h"
 
-/* Puts the shield around the container. On an error everything that was begun is undone, and the error's line is in the bundle's hook-error.log
- * and audit log when the bundle could be opened. */
+/* Puts the shield around the container. On an error everything that was begun is undone, and the error's line is in the bundle's
+ * hook-error.log and audit log when the bundle could be opened. */
 int create_runtime(const struct oci_state *state, struct error *error);
 
 #endif

@@ -1,9 +1,10 @@
 /* The forwarder as the hook sees it: started, heard to be ready, ended.
  *
- * Theory of operation. The forwarder is a child with descriptors at fixed numbers (3: the container's network namespace, 4: a pidfd of the container's init,
- * 5: the write end of a pipe). It says "ready" or "error: TEXT" into the pipe and closes it; silence and an end of the pipe mean that it
- * died. It leads a session of its own and outlives the hook; then it belongs to whoever reaps for the container (conmon). What
- * ends it: poststop, the death of the container's init (the pidfd), and the hook itself when anything behind its start fails.
+ * Theory of operation. The forwarder is a child with descriptors at fixed numbers (3: the container's network namespace, 4: a pidfd of the
+ * container's init, 5: the write end of a pipe). It says "ready" or "error: TEXT" into the pipe and closes it; silence and an end of the
+ * pipe mean that it died. It leads a session of its own and outlives the hook; then it belongs to whoever reaps for the container
+ * (conmon). What ends it: poststop, the death of the container's init (the pidfd), and the hook itself when anything behind its start
+ * fails.
  */
 #ifndef HOOK_FORWARDER_H
 #define HOOK_FORWARDER_H
@@ -21,10 +22,7 @@ struct forwarder {
 	int pid_fd;   /* -1: not started */
 	int ready_fd; /* read end of its pipe */
 };
-#define FORWARDER_INIT                                                                                                                     \
-	{                                                                                                                                  \
-		.pid_fd = -1, .ready_fd = -1                                                                                               \
-	}
+#define FORWARDER_INIT {.pid_fd = -1, .ready_fd = -1}
 
 /* Starts terok-shield-proxy for the bundle; returns at once. netns_fd and init_fd are borrowed. The calling process has one thread. */
 int forwarder_start(struct forwarder *forwarder, const char *bundle_path, int netns_fd, int init_fd, struct error *error);

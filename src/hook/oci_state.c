@@ -37,8 +37,7 @@ static int member_find(const cJSON *object, const char *name, const cJSON **memb
 	const cJSON *item;
 
 	*member = NULL;
-	cJSON_ArrayForEach(item, object)
-	{
+	cJSON_ArrayForEach(item, object) {
 		if (!item->string || strcmp(item->string, name) != 0)
 			continue;
 		if (*member)
@@ -94,18 +93,19 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 		const char *name;
 		size_t offset, size;
 	} wanted[] = {
-		{"terok.shield.state_dir", offsetof(struct oci_annotations, state_dir), sizeof annotations->state_dir},
-		{"terok.shield.name", offsetof(struct oci_annotations, name), sizeof annotations->name},
-		{"terok.shield.version", offsetof(struct oci_annotations, version), sizeof annotations->version},
+		{"terok.shield.state_dir", offsetof(struct oci_annotations, state_dir), sizeof(annotations->state_dir)},
+		{"terok.shield.name", offsetof(struct oci_annotations, name), sizeof(annotations->name)},
+		{"terok.shield.version", offsetof(struct oci_annotations, version), sizeof(annotations->version)},
 	};
 	const cJSON *object, *item;
 	int rc = member_object(state, "annotations", &object, error);
 
 	if (rc || !object)
 		return rc;
-	cJSON_ArrayForEach(item, object) if (!cJSON_IsString(item)) return error_set(
-		error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+	cJSON_ArrayForEach(item, object)
+		if (!cJSON_IsString(item))
+			return error_set(error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
 		rc = member_find(object, wanted[i].name, &item, error);
 		if (!rc && item)
 			rc = string_copy(item, wanted[i].name, (char *)annotations + wanted[i].offset, wanted[i].size, error);
@@ -140,16 +140,16 @@ int oci_state_parse(struct oci_state *state, const char *json, size_t length, st
 
 	if (!document)
 		return -EINVAL;
-	memset(state, 0, sizeof *state);
-	rc = member_string(document, "id", state->id, sizeof state->id, error);
+	memset(state, 0, sizeof(*state));
+	rc = member_string(document, "id", state->id, sizeof(state->id), error);
 	if (!rc && (!*state->id || state->id[strspn(state->id, id_characters)]))
 		rc = error_set(error, EINVAL, "\"id\" is not a container id");
 	if (!rc)
-		rc = member_string(document, "bundle", state->bundle, sizeof state->bundle, error);
+		rc = member_string(document, "bundle", state->bundle, sizeof(state->bundle), error);
 	if (!rc && *state->bundle != '/')
 		rc = error_set(error, EINVAL, "\"bundle\" is not an absolute path");
 	if (!rc)
-		rc = member_string(document, "status", status, sizeof status, error);
+		rc = member_string(document, "status", status, sizeof(status), error);
 	if (!rc)
 		rc = pid_parse(&state->pid, document, error);
 	if (!rc)
@@ -183,8 +183,7 @@ static int capability_set_parse(uint32_t *bits, const cJSON *capabilities, const
 		return rc;
 	if (!cJSON_IsArray(set))
 		return error_set(error, EINVAL, "\"%s\" is not an array", set_name);
-	cJSON_ArrayForEach(item, set)
-	{
+	cJSON_ArrayForEach(item, set) {
 		if (!cJSON_IsString(item))
 			return error_set(error, EINVAL, "\"%s\" has an element that is not a string", set_name);
 		for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
@@ -214,7 +213,7 @@ static int capabilities_parse(uint32_t *bits, const cJSON *document, struct erro
 		return rc;
 	if (!capabilities) /* some runtimes then drop all, others none */
 		return error_set(error, EINVAL, "\"process.capabilities\" is missing");
-	for (size_t i = 0; i < sizeof sets / sizeof *sets && !rc; i++)
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets) && !rc; i++)
 		rc = capability_set_parse(bits, capabilities, sets[i], error);
 	return rc;
 }
@@ -232,11 +231,10 @@ static int namespaces_parse(struct oci_config *config, const cJSON *document, st
 	rc = member_array(section, "namespaces", &namespaces, error);
 	if (rc)
 		return rc;
-	cJSON_ArrayForEach(item, namespaces)
-	{
+	cJSON_ArrayForEach(item, namespaces) {
 		if (!cJSON_IsObject(item))
 			return error_set(error, EINVAL, "\"linux.namespaces\" has an element that is not an object");
-		rc = member_string(item, "type", type, sizeof type, error);
+		rc = member_string(item, "type", type, sizeof(type), error);
 		if (!rc)
 			rc = member_find(item, "path", &path, error);
 		if (rc)
@@ -256,7 +254,7 @@ int oci_config_parse(struct oci_config *config, const char *json, size_t length,
 
 	if (!document)
 		return -EINVAL;
-	memset(config, 0, sizeof *config);
+	memset(config, 0, sizeof(*config));
 	rc = capabilities_parse(&config->capabilities, document, error);
 	if (!rc)
 		rc = namespaces_parse(config, document, error);
@@ -267,7 +265,7 @@ int oci_config_check(const struct oci_config *config, struct error *error)
 {
 	if (!config->own_network)
 		return error_set(error, EPERM,
-			"the container would share the host's network, where a shield would close the host's own: leave out --network host");
+			"the container would share the host's network, and a shield would close the host: leave out --network host");
 	for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
 		if (!(config->capabilities & 1u << i) || (i == OCI_CAP_SYS_PTRACE && config->own_pids))
 			continue;

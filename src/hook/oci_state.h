@@ -1,5 +1,5 @@
-/* What the OCI runtime tells a hook: the container's state on stdin, and the parts of the bundle's config.json by which a
- * workload could get around the shield. Both are documents of others: bounded, every field type-checked, a member that is there twice refused. */
+/* What the OCI runtime tells a hook: the container's state on stdin, and the parts of the bundle's config.json by which a workload could
+ * get around the shield. Both are documents of others: bounded, every field type-checked, a member that is there twice refused. */
 #ifndef HOOK_OCI_STATE_H
 #define HOOK_OCI_STATE_H
 

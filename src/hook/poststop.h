@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "hook/oci_state.h"
 
-/* Ends the forwarder of this container and removes runtime.json and control.sock, whatever version wrote them. A bundle that is gone, or that
- * another container uses meanwhile, is none of our business and no error; a bundle that is refused is (-EPERM). */
+/* Ends the forwarder of this container and removes runtime.json and control.sock, whatever version wrote them. A bundle that is gone, or
+ * that another container uses meanwhile, is none of our business and no error; a bundle that is refused is (-EPERM). */
 int poststop(const struct oci_state *state, struct error *error);
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "hook/program.h"
-#include "hook/replace.h"
 #include "hook/splice.h"
 
 #define CONFIG_NAME   "config.json"
@@ -63,8 +62,8 @@ static const struct {
 	{"update", RUNTIME_PASS},
 };
 
-/* The value of an option `name` at argv[*at]: behind '=' or the next argument, to which *at then moves. NULL when argv[*at] is another option.
- * A missing value is "". */
+/* The value of an option `name` at argv[*at]: behind '=' or the next argument, to which *at then moves. NULL when argv[*at] is another
+ * option. A missing value is "". */
 static const char *option_value(const char *name, int argc, char *const argv[], int *at)
 {
 	const char *argument = argv[*at];
@@ -190,10 +189,12 @@ int runtime_find(const char *name, const char *const folders[], char path[PATH_M
 static int config_replace(int folder_fd, const struct text *content, struct error *error)
 {
 	struct stat old;
+	int rc;
 
 	if (fstatat(folder_fd, CONFIG_NAME, &old, AT_SYMLINK_NOFOLLOW) != 0)
 		return error_errno(error, errno, "cannot examine %s", CONFIG_NAME);
-	return replace_file(folder_fd, CONFIG_NAME, old.st_mode & 07777, old.st_uid, old.st_gid, content->data, content->length, error);
+	rc = file_replace_volatile(folder_fd, CONFIG_NAME, old.st_mode & 07777, old.st_uid, old.st_gid, content->data, content->length);
+	return rc ? error_errno(error, -rc, CONFIG_NAME ": cannot replace it") : 0;
 }
 
 static int config_shield(int folder_fd, bool refuse, struct error *error)

@@ -1,9 +1,9 @@
 /* The runtime shim: an OCI runtime that puts the shield's hooks into config.json and then becomes the real one.
  *
- * Theory of operation. podman keeps the path of a container's runtime with the container and uses it at every later start, whoever starts it, while
- * it forgets --hooks-dir. So the hooks are added here, each time a container is created from a bundle that has annotations terok.shield.*;
- * any failure is exit status 1 before the real runtime runs: no container. A bundle without them passes untouched. The name under
- * which the shim is called (crun, runc, youki) is the name of the real runtime: podman tells features by it.
+ * Theory of operation. podman keeps the path of a container's runtime with the container and uses it at every later start, whoever starts
+ * it, while it forgets --hooks-dir. So the hooks are added here, each time a container is created from a bundle that has annotations
+ * terok.shield.*; any failure is exit status 1 before the real runtime runs: no container. A bundle without them passes untouched. The
+ * name under which the shim is called (crun, runc, youki) is the name of the real runtime: podman tells features by it.
  */
 #ifndef HOOK_RUNTIME_H
 #define HOOK_RUNTIME_H
@@ -27,8 +27,8 @@ struct runtime_call {
 	bool log_json;      /* --log-format json */
 };
 
-/* Reads the command line of crun, runc or youki: global options, a command, its options. What it does not know as harmless is refused (-EINVAL).
- * call is filled as far as was read in either case. */
+/* Reads the command line of crun, runc or youki: global options, a command, its options. What it does not know as harmless is refused
+ * (-EINVAL). call is filled as far as was read in either case. */
 int runtime_call_parse(struct runtime_call *call, int argc, char *const argv[], struct error *error);
 
 /* Finds the real runtime for the name by which the shim was called: "crun", "runc", "youki", or the first of these when it is the
@@ -39,7 +39,8 @@ int runtime_find(const char *name, const char *const folders[], char path[PATH_M
  * refuse: do not add, refuse such a bundle (-ENOTSUP). */
 int runtime_bundle_shield(const char *bundle, bool refuse, struct error *error);
 
-/* To stderr (which conmon and the shims of containerd and CRI-O hand on) and, where the caller asked for one, to the log from which podman takes its message. */
+/* To stderr (which conmon and the shims of containerd and CRI-O hand on) and, where the caller asked for one, to the log from which podman
+ * takes its message. */
 void runtime_error_report(const struct runtime_call *call, const struct error *error);
 
 #endif

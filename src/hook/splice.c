@@ -1,8 +1,8 @@
 /* The JSON scanner and the insertion of hooks.
  *
- * Theory of operation. One recursive pass over the document checks all of it. On the way, a visitor for members is called at the few levels that matter
- * (top, annotations, hooks, a hook's list, an entry) and notes spans of text. Afterwards at most two edits are made, in the order of their offsets.
- * Keys are compared after their escapes are undone, as the runtime that reads the result will.
+ * Theory of operation. One recursive pass over the document checks all of it. On the way, a visitor for members is called at the few
+ * levels that matter (top, annotations, hooks, a hook's list, an entry) and notes spans of text. Afterwards at most two edits are made, in
+ * the order of their offsets. Keys are compared after their escapes are undone, as the runtime that reads the result will.
  */
 #include "hook/splice.h"
 

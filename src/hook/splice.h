@@ -17,10 +17,10 @@ enum splice_outcome {
 	SPLICE_CHANGED,      /* out has the new document */
 };
 
-/* json: length octets. hook_path: of terok-shield-hook, absolute. out: only for SPLICE_CHANGED.
- * A stage counts as there when its list has an entry whose path ends in /terok-shield-hook and whose first argument is the stage. Ours comes
- * last in its list: then hooks that set up the network have run, and what was verified is what the container starts with.
- * Errors: -EINVAL (not JSON, a member of the wrong type, or twice), -ENOMEM. */
+/* json: length octets. hook_path: of terok-shield-hook, absolute. out: only for SPLICE_CHANGED. A stage counts as there when its list has
+ * an entry whose path ends in /terok-shield-hook and whose first argument is the stage. Ours comes last in its list: then hooks that set
+ * up the network have run, and what was verified is what the container starts with. Errors: -EINVAL (not JSON, a member of the wrong type,
+ * or twice), -ENOMEM. */
 int splice_config(
 	const char *json, size_t length, const char *hook_path, struct text *out, enum splice_outcome *outcome, struct error *error);
 

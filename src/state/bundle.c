@@ -178,7 +178,7 @@ int bundle_read(const struct bundle *bundle, const char *name, size_t max, char 
 	return result ? error_errno(error, -result, "%s", SHOWN(name)) : 0;
 }
 
-int bundle_write(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error)
+static int file_write(const struct bundle *bundle, const char *name, bool durable, const void *data, size_t length, struct error *error)
 {
 	const char *base;
 	cleanup_fd int folder = file_folder(bundle, name, &base, error);
@@ -187,8 +187,21 @@ int bundle_write(const struct bundle *bundle, const char *name, const void *data
 
 	if (folder < 0)
 		return folder == -ENOENT ? error_errno(error, ENOENT, "%s", SHOWN(name)) : folder;
-	result = file_replace(folder, base, mode, data, length);
+	if (durable)
+		result = file_replace(folder, base, mode, data, length);
+	else
+		result = file_replace_volatile(folder, base, mode, (uid_t)-1, (gid_t)-1, data, length);
 	return result ? error_errno(error, -result, "%s: cannot replace it", SHOWN(name)) : 0;
+}
+
+int bundle_write(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error)
+{
+	return file_write(bundle, name, true, data, length, error);
+}
+
+int bundle_write_volatile(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error)
+{
+	return file_write(bundle, name, false, data, length, error);
 }
 
 int bundle_remove(const struct bundle *bundle, const char *name, struct error *error)

@@ -64,6 +64,8 @@ int bundle_lock(const struct bundle *bundle, unsigned timeout_ms, struct error *
 int bundle_read(const struct bundle *bundle, const char *name, size_t max, char **data, size_t *length, struct error *error);
 /* file_replace() in the bundle, mode 0600 (0644 for resolv.conf, which the container reads). */
 int bundle_write(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error);
+/* The same with file_replace_volatile(): for what describes a running container and means nothing after a crash of the machine. */
+int bundle_write_volatile(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error);
 /* Unlinks; a file that is not there is no error. */
 int bundle_remove(const struct bundle *bundle, const char *name, struct error *error);
 

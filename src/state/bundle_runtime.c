@@ -65,7 +65,7 @@ int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtim
 	if (!printed)
 		return error_errno(error, ENOMEM, "%s", BUNDLE_RUNTIME);
 	result = bundle_runtime_parse(printed, strlen(printed), &back, error);
-	return result ? result : bundle_write(bundle, BUNDLE_RUNTIME, printed, strlen(printed), error);
+	return result ? result : bundle_write_volatile(bundle, BUNDLE_RUNTIME, printed, strlen(printed), error);
 }
 
 int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runtime, struct error *error)

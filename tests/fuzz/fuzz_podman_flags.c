@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		if (flags.image >= count || !*words[flags.image])
 			abort();
-		if (words[flags.image][0] == '-' && words[flags.image][1] && (flags.image == 0 || strcmp(words[flags.image - 1], "--") != 0))
+		if (words[flags.image][0] == '-' && words[flags.image][1] &&
+			(flags.image == 0 || strcmp(words[flags.image - 1], "--") != 0))
 			abort();
 		for (size_t i = 0; i < flags.published_count; i++) {
 			if (!flags.published[i].first || flags.published[i].first > flags.published[i].last)

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,10 +24,10 @@
 #include "state/audit.h"
 #include "state/bundle.h"
 
-#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_ID "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
-#define CONFIG                                                                                                                    \
-	"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":" \
+#define CONFIG                                                                                                                             \
+	"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":"          \
 	"\"network\"}]}}"
 #define READY "printf '%s ' \"$@\" >seen; env >>seen; ls /proc/self/fd >>seen; echo $$ >pid; echo ready >&5; exec 5>&-; exec sleep 60"
 
@@ -58,7 +58,10 @@ static void file_make(const char *name, const char *content, mode_t mode)
 	assert_int_equal(file_replace(AT_FDCWD, in_folder(name), mode, content, strlen(content)), 0);
 }
 
-static bool exists(const char *name) { return access(in_folder(name), F_OK) == 0; }
+static bool exists(const char *name)
+{
+	return access(in_folder(name), F_OK) == 0;
+}
 
 static char *file_content(const char *name)
 {
@@ -129,10 +132,10 @@ static char *state_text(void)
 	struct text text = {0};
 
 	text_addf(&text,
-		  "{\"ociVersion\":\"1.0\",\"id\":\"%s\",\"pid\":%d,\"bundle\":\"%s\",\"status\":\"created\",\"annotations\":{%s\"terok."
-		  "shield.name\":\"%s\","
-		  "\"terok.shield.state_dir\":\"%s\",\"terok.shield.version\":\"%s\"}}",
-		  told.id, (int)told.pid, in_folder("oci"), told.extra, told.name, told.state_dir, told.version);
+		"{\"ociVersion\":\"1.0\",\"id\":\"%s\",\"pid\":%d,\"bundle\":\"%s\",\"status\":\"created\",\"annotations\":{%s\"terok."
+		"shield.name\":\"%s\","
+		"\"terok.shield.state_dir\":\"%s\",\"terok.shield.version\":\"%s\"}}",
+		told.id, (int)told.pid, in_folder("oci"), told.extra, told.name, told.state_dir, told.version);
 	return text_take(&text);
 }
 
@@ -182,7 +185,10 @@ static void hook_must(const char *stage)
 
 /* ---- what the kernel holds ---- */
 
-static int table_list(void *context, struct error *error) { return nft_list_json(context, error); }
+static int table_list(void *context, struct error *error)
+{
+	return nft_list_json(context, error);
+}
 
 /* -ENOENT when there is no table. */
 static int table_read(char **json)
@@ -375,28 +381,94 @@ static void the_state_that_was_asked_for_comes_back(void **context)
 	}
 }
 
-static void break_no_forwarder(void) { unlink(in_folder("libexec/terok-shield-proxy")); }
-static void break_dying_forwarder(void) { forwarder_make("exit 7"); }
-static void break_killed_forwarder(void) { forwarder_make("kill -9 $$"); }
-static void break_silent_forwarder(void) { forwarder_make("echo $$ >pid; exec 5>&-; exec sleep 60"); }
-static void break_failing_forwarder(void) { forwarder_make("echo 'error: no sockets \"\033[1m' >&5"); }
-static void break_slow_forwarder(void) { forwarder_make("echo $$ >pid; exec sleep 60"); }
-static void break_unrunnable_forwarder(void) { file_make("libexec/terok-shield-proxy", "#!/nowhere/sh\n", 0755); }
-static void break_version_of_container(void) { told.version = "0.9.9"; }
-static void break_name(void) { told.name = "other"; }
-static void break_profiles_annotation(void) { told.extra = ""; }
-static void break_owner(void) { assert_int_equal(chown(in_folder("bundle"), 1234, 1234), 0); }
-static void break_mode(void) { assert_int_equal(chmod(in_folder("bundle"), 0770), 0); }
-static void break_no_config(void) { unlink(in_folder("oci/config.json")); }
-static void break_config(void) { file_make("oci/config.json", "{", 0600); }
-static void break_no_profile_list(void) { unlink(in_folder("bundle/profile.allowed")); }
-static void break_profile_list(void) { file_make("bundle/profile.allowed", "10.0.0.1/8\n", 0600); }
-static void break_list_owner(void) { assert_int_equal(chown(in_folder("bundle/profile.domains"), 1234, 1234), 0); }
-static void break_state_word(void) { file_make("bundle/" BUNDLE_STATE, "open\n", 0600); }
-static void break_settings(void) { unlink(in_folder("bundle/" BUNDLE_SETTINGS)); }
-static void break_pid(void) { told.pid = 0; }
-static void break_own_namespace(void) { told.pid = getpid(); }
-static void break_records(void) { assert_int_equal(mkdir(in_folder("bundle/" BUNDLE_RULESET), 0700), 0); }
+static void break_no_forwarder(void)
+{
+	unlink(in_folder("libexec/terok-shield-proxy"));
+}
+static void break_dying_forwarder(void)
+{
+	forwarder_make("exit 7");
+}
+static void break_killed_forwarder(void)
+{
+	forwarder_make("kill -9 $$");
+}
+static void break_silent_forwarder(void)
+{
+	forwarder_make("echo $$ >pid; exec 5>&-; exec sleep 60");
+}
+static void break_failing_forwarder(void)
+{
+	forwarder_make("echo 'error: no sockets \"\033[1m' >&5");
+}
+static void break_slow_forwarder(void)
+{
+	forwarder_make("echo $$ >pid; exec sleep 60");
+}
+static void break_unrunnable_forwarder(void)
+{
+	file_make("libexec/terok-shield-proxy", "#!/nowhere/sh\n", 0755);
+}
+static void break_version_of_container(void)
+{
+	told.version = "0.9.9";
+}
+static void break_name(void)
+{
+	told.name = "other";
+}
+static void break_profiles_annotation(void)
+{
+	told.extra = "";
+}
+static void break_owner(void)
+{
+	assert_int_equal(chown(in_folder("bundle"), 1234, 1234), 0);
+}
+static void break_mode(void)
+{
+	assert_int_equal(chmod(in_folder("bundle"), 0770), 0);
+}
+static void break_no_config(void)
+{
+	unlink(in_folder("oci/config.json"));
+}
+static void break_config(void)
+{
+	file_make("oci/config.json", "{", 0600);
+}
+static void break_no_profile_list(void)
+{
+	unlink(in_folder("bundle/profile.allowed"));
+}
+static void break_profile_list(void)
+{
+	file_make("bundle/profile.allowed", "10.0.0.1/8\n", 0600);
+}
+static void break_list_owner(void)
+{
+	assert_int_equal(chown(in_folder("bundle/profile.domains"), 1234, 1234), 0);
+}
+static void break_state_word(void)
+{
+	file_make("bundle/" BUNDLE_STATE, "open\n", 0600);
+}
+static void break_settings(void)
+{
+	unlink(in_folder("bundle/" BUNDLE_SETTINGS));
+}
+static void break_pid(void)
+{
+	told.pid = 0;
+}
+static void break_own_namespace(void)
+{
+	told.pid = getpid();
+}
+static void break_records(void)
+{
+	assert_int_equal(mkdir(in_folder("bundle/" BUNDLE_RULESET), 0700), 0);
+}
 
 static void break_dead_pid(void)
 {
@@ -412,7 +484,10 @@ static void break_link(void)
 	strcpy(told.state_dir, in_folder("link"));
 }
 
-static void break_system_folder(void) { strcpy(told.state_dir, "/etc"); }
+static void break_system_folder(void)
+{
+	strcpy(told.state_dir, "/etc");
+}
 
 static void break_version_of_bundle(void)
 {
@@ -427,8 +502,8 @@ static void break_version_of_bundle(void)
 static void break_capability(void)
 {
 	file_make("oci/config.json",
-		  "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_NET_RAW\"]}},\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}",
-		  0600);
+		"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_NET_RAW\"]}},\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}",
+		0600);
 }
 
 static void break_host_network(void)

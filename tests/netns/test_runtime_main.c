@@ -13,10 +13,10 @@
 #include "own_netns.h"
 
 /* crun comes as far as the createRuntime hooks; what is to run then does not exist. */
-#define CONFIG(annotations)                                                                                                              \
-	"{\"ociVersion\":\"1.0.0\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/none\"],\"cwd\":\"/\",\"capabilities\":{}}," \
-	"\"root\":{\"path\":\"root\"},\"mounts\":[],\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}],"            \
-	"\"resources\":{}},"                                                                                                             \
+#define CONFIG(annotations)                                                                                                                \
+	"{\"ociVersion\":\"1.0.0\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/none\"],\"cwd\":\"/\",\"capabilities\":{}},"   \
+	"\"root\":{\"path\":\"root\"},\"mounts\":[],\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}],"              \
+	"\"resources\":{}},"                                                                                                               \
 	"\"annotations\":{" annotations "}}"
 #define SHIELDED CONFIG("\"terok.shield.profiles\":\"a\"")
 
@@ -145,7 +145,7 @@ static void what_cannot_be_shielded_is_not_handed_on(void **context)
 static void cgroups_arrange(void)
 {
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL))
+		mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL))
 		fprintf(stderr, "cgroups are left as they are: %s\n", strerror(errno));
 }
 
@@ -161,6 +161,7 @@ static int folder_make(void **context)
 	assert_int_equal(mkdir(in_folder("libexec"), 0755), 0);
 	assert_int_equal(mkdir(in_folder("oci"), 0700), 0);
 	assert_int_equal(mkdir(in_folder("oci/root"), 0755), 0);
+	assert_int_equal(mkdir(in_folder("oci/root/dev"), 0755), 0);
 	assert_int_equal(program_beside(path, "terok-shield-runtime", NULL), 0);
 	assert_int_equal(file_read(AT_FDCWD, path, 64u << 20, &shim, &length), 0);
 	assert_int_equal(file_replace(AT_FDCWD, in_folder("libexec/terok-shield-runtime"), 0755, shim, length), 0);
@@ -188,8 +189,10 @@ static int folder_clear(void **context)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(other_calls_reach_the_real_runtime_untouched), TEST(a_shielded_bundle_runs_the_hook_and_a_failing_hook_stops_it),
-		TEST(a_bundle_without_annotations_runs_no_hook),    TEST(without_its_hook_the_shim_starts_nothing_and_says_why),
+		TEST(other_calls_reach_the_real_runtime_untouched),
+		TEST(a_shielded_bundle_runs_the_hook_and_a_failing_hook_stops_it),
+		TEST(a_bundle_without_annotations_runs_no_hook),
+		TEST(without_its_hook_the_shim_starts_nothing_and_says_why),
 		TEST(what_cannot_be_shielded_is_not_handed_on),
 	};
 

@@ -9,6 +9,8 @@ census() {
 	echo "mounts $(wc -l </proc/self/mounts)"
 	echo "files $(find /run/netns /run/user/*/netns 2>/dev/null | grep -vE '/(world|netns)$' | grep -v rootless | wc -l)"
 }
+none_running() { ! pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark'; }
+eventually 5 none_running
 before=$(census)
 check "a shielded container starts" shield run web --profiles my -- -d $image sleep 600
 check "its forwarder runs" test -n "$(proxies)"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Records the walk in the bed of this machine's suite and writes docs/walk.svg from it. Needs root; the build of `bed.sh build` is used.
-set -eu
+set -eu -o pipefail
 top=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
 suite=$("$top/tests/support/bed.sh" suite)
 "$top/tests/support/bed.sh" prepare "$suite"

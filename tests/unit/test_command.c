@@ -69,7 +69,8 @@ static void every_accepted_spelling_gives_container_profiles_and_rest(void **sta
 			fail_msg("%s %s: %s", cases[i].command, cases[i].line, error.text);
 		assert_false(help);
 		for (size_t j = 0; j < options.profile_count; j++)
-			snprintf(profiles + strlen(profiles), sizeof(profiles) - strlen(profiles), "%s%s", j ? "," : "", options.profiles[j]);
+			snprintf(profiles + strlen(profiles), sizeof(profiles) - strlen(profiles), "%s%s", j ? "," : "",
+				options.profiles[j]);
 		if (cases[i].container)
 			assert_string_equal(options.container, cases[i].container);
 		else
@@ -90,9 +91,11 @@ static void values_reach_their_options(void **state)
 	bool help;
 
 	(void)state;
-	assert_int_equal(parse("run", "web --state-dir /s --task-state-dir=/t --profiles-dir /p --loopback-port 80 --loopback-port=81 --no-audit --hooks -- I", &options,
-			       &help, &error),
-			 0);
+	assert_int_equal(
+		parse("run",
+			"web --state-dir /s --task-state-dir=/t --profiles-dir /p --loopback-port 80 --loopback-port=81 --no-audit --hooks -- I",
+			&options, &help, &error),
+		0);
 	assert_string_equal(options.state_dir, "/s");
 	assert_string_equal(options.task_state_dir, "/t");
 	assert_string_equal(options.profiles_dir, "/p");

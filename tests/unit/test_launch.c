@@ -54,8 +54,12 @@ static struct command_options options_of(const char *container)
 {
 	static char profile[] = "my";
 
-	return (struct command_options){
-		.state_dir = state_folder, .profiles_dir = profiles_folder, .container = container, .profiles = {profile}, .profile_count = 1, .hooks = true};
+	return (struct command_options){.state_dir = state_folder,
+		.profiles_dir = profiles_folder,
+		.container = container,
+		.profiles = {profile},
+		.profile_count = 1,
+		.hooks = true};
 }
 
 static void flags_come_in_the_order_of_the_contract(void **state)
@@ -66,12 +70,13 @@ static void flags_come_in_the_order_of_the_contract(void **state)
 		const char *flags;
 	} cases[] = {
 		{LAUNCH_NETWORK_PASTA, "/lib/crun",
-		 "--network pasta:--map-host-loopback,169.254.1.2 --add-host host.containers.internal:169.254.1.2 "
-		 "--volume /s/web/resolv.conf:/etc/resolv.conf:ro,Z --annotation terok.shield.profiles=a:b --annotation terok.shield.name=web "
-		 "--annotation terok.shield.state_dir=/s/web --annotation terok.shield.loopback_ports=80:8080 --annotation terok.shield.version=9.9 "
-		 "--annotation terok.shield.audit_enabled=true --annotation terok.shield.upstream_dns=9.9.9.9 --annotation terok.shield.dns_tier=proxy "
-		 "--cap-drop NET_ADMIN --cap-drop NET_RAW --runtime /lib/crun --name web "},
-		{LAUNCH_NETWORK_SLIRP, "/lib/crun", "--network slirp4netns:allow_host_loopback=true --add-host host.containers.internal:10.0.2.2 --volume "},
+			"--network pasta:--map-host-loopback,169.254.1.2 --add-host host.containers.internal:169.254.1.2 "
+			"--volume /s/web/resolv.conf:/etc/resolv.conf:ro,Z --annotation terok.shield.profiles=a:b --annotation terok.shield.name=web "
+			"--annotation terok.shield.state_dir=/s/web --annotation terok.shield.loopback_ports=80:8080 --annotation terok.shield.version=9.9 "
+			"--annotation terok.shield.audit_enabled=true --annotation terok.shield.upstream_dns=9.9.9.9 --annotation terok.shield.dns_tier=proxy "
+			"--cap-drop NET_ADMIN --cap-drop NET_RAW --runtime /lib/crun --name web "},
+		{LAUNCH_NETWORK_SLIRP, "/lib/crun",
+			"--network slirp4netns:allow_host_loopback=true --add-host host.containers.internal:10.0.2.2 --volume "},
 		{LAUNCH_NETWORK_ROOTFUL, "/lib/crun", "--volume /s/web/resolv.conf"},
 		{LAUNCH_NETWORK_CUSTOM, "/lib/crun", "--volume /s/web/resolv.conf"},
 	};
@@ -80,8 +85,8 @@ static void flags_come_in_the_order_of_the_contract(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		static char a[] = "a", b[] = "b";
 		struct launch launch = {.bundle = {.fd = -1, .path = "/s/web"},
-					.identity = {.container = "web", .version = "9.9", .profiles = {a, b}, .profile_count = 2},
-					.settings = {.audit = true, .loopback_ports = {80, 8080}, .loopback_port_count = 2}};
+			.identity = {.container = "web", .version = "9.9", .profiles = {a, b}, .profile_count = 2},
+			.settings = {.audit = true, .loopback_ports = {80, 8080}, .loopback_port_count = 2}};
 		struct error error = {0};
 		char joined[2048] = "";
 
@@ -180,7 +185,9 @@ static void a_running_containers_bundle_is_left_alone(void **state)
 	struct command_options options = options_of("running");
 	struct podman_flags podman = {.networks = {"none"}, .network_count = 1};
 	struct launch first = LAUNCH_INIT, second = LAUNCH_INIT, third = LAUNCH_INIT;
-	struct bundle_runtime runtime = {.container_id = "0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123", .init_pid = getpid(), .proxy_pid = getpid()};
+	struct bundle_runtime runtime = {.container_id = "0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123",
+		.init_pid = getpid(),
+		.proxy_pid = getpid()};
 	struct error error = {0};
 
 	(void)state;

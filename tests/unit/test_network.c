@@ -43,8 +43,8 @@ static void only_networks_of_the_users_own_have_a_name(void **state)
 {
 	static const struct {
 		const char *value, *name; /* NULL: a mode of podman's */
-	} cases[] = {{"mynet", "mynet"}, {"mynet:ip=10.1.2.3", "mynet"}, {"podman", "podman"}, {"bridge", NULL}, {"bridge:ip=1.2.3.4", NULL},
-		     {"none", NULL},     {"pasta:-t,1", NULL},           {"slirp4netns", NULL}, {"private", NULL}, {"", NULL}};
+	} cases[] = {{"mynet", "mynet"}, {"mynet:ip=10.1.2.3", "mynet"}, {"podman", "podman"}, {"bridge", NULL},
+		{"bridge:ip=1.2.3.4", NULL}, {"none", NULL}, {"pasta:-t,1", NULL}, {"slirp4netns", NULL}, {"private", NULL}, {"", NULL}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -58,8 +58,9 @@ static void only_networks_of_the_users_own_have_a_name(void **state)
 
 static void a_network_with_dns_sends_queries_to_its_gateways(void **state)
 {
-	static const char with_dns[] = "[{\"name\":\"n\",\"subnets\":[{\"subnet\":\"10.89.0.0/24\",\"gateway\":\"10.89.0.1\"},"
-				       "{\"subnet\":\"fd00::/64\",\"gateway\":\"fd00::1\"},{\"subnet\":\"10.90.0.0/24\"}],\"dns_enabled\":true}]";
+	static const char with_dns[] =
+		"[{\"name\":\"n\",\"subnets\":[{\"subnet\":\"10.89.0.0/24\",\"gateway\":\"10.89.0.1\"},"
+		"{\"subnet\":\"fd00::/64\",\"gateway\":\"fd00::1\"},{\"subnet\":\"10.90.0.0/24\"}],\"dns_enabled\":true}]";
 	static const char without_dns[] = "[{\"name\":\"podman\",\"subnets\":[{\"gateway\":\"10.88.0.1\"}],\"dns_enabled\":false}]";
 	struct settings settings;
 	struct error error = {0};

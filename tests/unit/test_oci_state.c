@@ -22,12 +22,13 @@ static void a_state_as_crun_writes_it_is_read(void **context)
 	struct error error = {0};
 
 	(void)context;
-	assert_int_equal(state_parse(&state,
-				     "{\"ociVersion\":\"1.0\",\"id\":\"1ac8c0214c12\",\"pid\":301,\"root\":\"/r\",\"bundle\":\"/b/userdata\",\"status\":\"created\","
-				     "\"annotations\":{\"io.container.manager\":\"libpod\",\"terok.shield.profiles\":\"a:b\",\"terok.shield.name\":\"web\","
-				     "\"terok.shield.state_dir\":\"/s/web\",\"terok.shield.version\":\"1.0.0\"}}",
-				     &error),
-			 0);
+	assert_int_equal(
+		state_parse(&state,
+			"{\"ociVersion\":\"1.0\",\"id\":\"1ac8c0214c12\",\"pid\":301,\"root\":\"/r\",\"bundle\":\"/b/userdata\",\"status\":\"created\","
+			"\"annotations\":{\"io.container.manager\":\"libpod\",\"terok.shield.profiles\":\"a:b\",\"terok.shield.name\":\"web\","
+			"\"terok.shield.state_dir\":\"/s/web\",\"terok.shield.version\":\"1.0.0\"}}",
+			&error),
+		0);
 	assert_string_equal(state.id, "1ac8c0214c12");
 	assert_int_equal(state.pid, 301);
 	assert_string_equal(state.bundle, "/b/userdata");
@@ -64,7 +65,8 @@ static void a_state_with_a_wrong_field_is_refused_and_the_field_is_named(void **
 		{"{\"id\":\"\",\"bundle\":\"/b\",\"status\":\"created\"}", "\"id\" is not a container id"},
 		{"{\"id\":\"a/b\",\"bundle\":\"/b\",\"status\":\"created\"}", "\"id\" is not a container id"},
 		{"{\"id\":\"a\",\"id\":\"b\",\"bundle\":\"/b\",\"status\":\"created\"}", "\"id\" is there twice"},
-		{"{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123x\",\"bundle\":\"/b\",\"status\":\"s\"}", "more than 64"},
+		{"{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123x\",\"bundle\":\"/b\",\"status\":\"s\"}",
+			"more than 64"},
 		{"{\"id\":\"a\",\"bundle\":\"b\",\"status\":\"created\"}", "not an absolute path"},
 		{"{\"id\":\"a\",\"bundle\":null,\"status\":\"created\"}", "\"bundle\" is not a string"},
 		{"{\"id\":\"a\",\"bundle\":\"/b\"}", "\"status\" is missing"},
@@ -74,9 +76,10 @@ static void a_state_with_a_wrong_field_is_refused_and_the_field_is_named(void **
 		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"pid\":4294967297}", "\"pid\" is not"},
 		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"annotations\":[]}", "\"annotations\" is not an object"},
 		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"annotations\":{\"x\\n\":1}}", "annotation 'x\\x0a' is not a string"},
-		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"annotations\":{\"terok.shield.name\":\"a\",\"terok.shield.name\":\"b\"}}", "twice"},
+		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"annotations\":{\"terok.shield.name\":\"a\",\"terok.shield.name\":\"b\"}}",
+			"twice"},
 		{"{\"id\":\"a\",\"bundle\":\"/b\",\"status\":\"s\",\"annotations\":{\"terok.shield.version\":\"00000000000000000000000000000000\"}}",
-		 "more than 31"},
+			"more than 31"},
 	};
 
 	(void)context;
@@ -101,7 +104,7 @@ static void a_nul_octet_in_a_document_is_refused(void **context)
 
 /* capabilities, namespaces */
 #define CONFIG(capabilities, namespaces) "{\"process\":{\"capabilities\":" capabilities "},\"linux\":{\"namespaces\":" namespaces "}}"
-#define OWN "[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/run/netns/x\"}]"
+#define OWN                              "[{\"type\":\"pid\"},{\"type\":\"network\",\"path\":\"/run/netns/x\"}]"
 
 static int config_judge(const char *json, struct error *error)
 {
@@ -146,7 +149,8 @@ static void what_undoes_the_shield_is_refused_with_the_remedy(void **context)
 		{CONFIG("{\"bounding\":[\"cap_net_admin\"]}", OWN), "CAP_NET_ADMIN"},
 		{CONFIG("{\"bounding\":[\"NET_RAW\"]}", OWN), "CAP_NET_RAW"},
 		{CONFIG("{\"bounding\":[\"CAP_SYS_PTRACE\"]}", "[{\"type\":\"network\"}]"), "CAP_SYS_PTRACE"},
-		{CONFIG("{\"bounding\":[\"CAP_SYS_PTRACE\"]}", "[{\"type\":\"network\"},{\"type\":\"pid\",\"path\":\"/proc/1/ns/pid\"}]"), "CAP_SYS_PTRACE"},
+		{CONFIG("{\"bounding\":[\"CAP_SYS_PTRACE\"]}", "[{\"type\":\"network\"},{\"type\":\"pid\",\"path\":\"/proc/1/ns/pid\"}]"),
+			"CAP_SYS_PTRACE"},
 		{CONFIG("{}", "[{\"type\":\"pid\"},{\"type\":\"mount\"}]"), "--network host"},
 		{CONFIG("{}", "[]"), "--network host"},
 		{"{\"process\":{\"capabilities\":{}},\"linux\":{}}", "--network host"},

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/podman_flags.h"
 
@@ -234,6 +235,9 @@ static void what_would_open_the_shield_is_refused_with_its_reason(void **state)
 		{"--mount type=bind,src=/proc,dst=/p IMAGE", ":ro"},
 		{"--device /dev/mem IMAGE", "memory"},
 		{"--device=/dev:/dev IMAGE", "memory"},
+		{"--device /dev/fuse,/dev/mem IMAGE", "memory"},
+		{"--device \"/dev/mem\" IMAGE", "quotes"},
+		{"-v /src:/dst:O,upperdir=/run,workdir=/x IMAGE", "overlay"},
 		{"--sysctl net.ipv4.ip_forward=1 IMAGE", "routed"},
 		{"--sysctl net/ipv4/ip_forward=1 IMAGE", "routed"},
 		{"--sysctl kernel.msgmax=1,net.ipv4.conf.all.route_localnet=1 IMAGE", "routed"},
@@ -277,6 +281,21 @@ static void what_would_open_the_shield_is_refused_with_its_reason(void **state)
 			fail_msg("%s: %s", cases[i].line, error.text);
 		assert_null(strchr(error.text, '\n'));
 	}
+}
+
+static void a_relative_source_is_looked_for_in_the_current_folder(void **state)
+{
+	struct podman_flags flags;
+	struct error error = {0};
+	const char *image;
+
+	(void)state;
+	assert_int_equal(chdir("/proc"), 0);
+	assert_int_equal(parse("--mount type=bind,src=sys,dst=/x IMAGE", &flags, &image, &error), -EINVAL);
+	assert_int_equal(parse("-v ./sys:/x IMAGE", &flags, &image, &error), -EINVAL);
+	assert_int_equal(parse("-v sys:/x IMAGE", &flags, &image, &error), 0); /* the name of a volume */
+	assert_int_equal(parse("--mount type=volume,src=sys,dst=/x IMAGE", &flags, &image, &error), 0);
+	assert_int_equal(chdir("/"), 0);
 }
 
 static void flags_of_the_shield_are_named_together(void **state)
@@ -376,6 +395,8 @@ static void networks_replace_and_restart_are_noted(void **state)
 	assert_int_equal(parse("--replace=false --restart=no IMAGE", &flags, &image, &error), 0);
 	assert_false(flags.replace);
 	assert_false(flags.restarts);
+	assert_int_equal(parse("--health-on-failure restart IMAGE", &flags, &image, &error), 0);
+	assert_true(flags.restarts);
 }
 
 int main(void)
@@ -383,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_leads_to_the_image),
 		cmocka_unit_test(what_would_open_the_shield_is_refused_with_its_reason),
+		cmocka_unit_test(a_relative_source_is_looked_for_in_the_current_folder),
 		cmocka_unit_test(flags_of_the_shield_are_named_together),
 		cmocka_unit_test(published_ports_are_the_containers_side),
 		cmocka_unit_test(networks_replace_and_restart_are_noted),

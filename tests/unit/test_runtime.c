@@ -19,10 +19,10 @@
 #include "hook/program.h"
 #include "hook/runtime.h"
 
-#define SHIELDED "{\"annotations\":{\"terok.shield.profiles\":\"a\"}}"
+#define SHIELDED      "{\"annotations\":{\"terok.shield.profiles\":\"a\"}}"
 #define ARGUMENTS_MAX 16
 
-static char folder[64];	     /* of this test run */
+static char folder[64];          /* of this test run */
 static char hook_path[PATH_MAX]; /* beside this test program; made where it is not built */
 static bool hook_made;
 
@@ -48,11 +48,14 @@ static void calls_are_told_apart_as_the_runtimes_do(void **context)
 		bool log_json;
 	} cases[] = {
 		/* as podman calls crun and runc */
-		{"crun --log-format=json --log /l --cgroup-manager disabled create --bundle /b --pid-file /p id", RUNTIME_CREATE, "/b", "/l", true},
-		{"crun --log-format=json --log=/l --systemd-cgroup create --bundle=/b --pid-file /p --console-socket /s id", RUNTIME_CREATE, "/b", "/l", true},
+		{"crun --log-format=json --log /l --cgroup-manager disabled create --bundle /b --pid-file /p id", RUNTIME_CREATE, "/b",
+			"/l", true},
+		{"crun --log-format=json --log=/l --systemd-cgroup create --bundle=/b --pid-file /p --console-socket /s id", RUNTIME_CREATE,
+			"/b", "/l", true},
 		{"crun --log-format text --log /l start id", RUNTIME_PASS, ".", "/l", false},
 		/* as containerd and CRI-O call runc */
-		{"runc --root /run/k8s.io --log /b/log.json --log-format json create --bundle /b --pid-file /b/init.pid id", RUNTIME_CREATE, "/b", "/b/log.json", true},
+		{"runc --root /run/k8s.io --log /b/log.json --log-format json create --bundle /b --pid-file /b/init.pid id", RUNTIME_CREATE,
+			"/b", "/b/log.json", true},
 		{"runc --root=/run/runc --systemd-cgroup create -b /b id", RUNTIME_CREATE, "/b", NULL, false},
 		{"youki -r /run/youki -l /l create id -b /b", RUNTIME_CREATE, "/b", "/l", false},
 		{"crun run -b/b id", RUNTIME_CREATE, NULL, NULL, false},

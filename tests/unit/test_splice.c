@@ -11,10 +11,10 @@
 
 #include "hook/splice.h"
 
-#define HOOK "/l/terok-shield-hook"
-#define TAIL "\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\"timeout\":20}"
-#define CREATE "{\"path\":\"" HOOK "\",\"args\":[\"terok-shield-hook\",\"createRuntime\"]," TAIL
-#define STOP "{\"path\":\"" HOOK "\",\"args\":[\"terok-shield-hook\",\"poststop\"]," TAIL
+#define HOOK     "/l/terok-shield-hook"
+#define TAIL     "\"env\":[\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\"timeout\":20}"
+#define CREATE   "{\"path\":\"" HOOK "\",\"args\":[\"terok-shield-hook\",\"createRuntime\"]," TAIL
+#define STOP     "{\"path\":\"" HOOK "\",\"args\":[\"terok-shield-hook\",\"poststop\"]," TAIL
 #define SHIELDED "\"annotations\":{\"terok.shield.profiles\":\"a\"}"
 
 static enum splice_outcome splice(const char *json, struct text *out)
@@ -33,29 +33,36 @@ static void hooks_are_put_where_they_belong(void **context)
 		const char *before, *after;
 	} cases[] = {
 		{"{" SHIELDED "}", "{\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}," SHIELDED "}"},
-		{" { \"a\":1, " SHIELDED " }\n", " {\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}, \"a\":1, " SHIELDED " }\n"},
+		{" { \"a\":1, " SHIELDED " }\n",
+			" {\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}, \"a\":1, " SHIELDED " }\n"},
 		{"{\"hooks\":null," SHIELDED "}", "{\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}," SHIELDED "}"},
 		{"{\"hooks\":{}," SHIELDED "}", "{\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}," SHIELDED "}"},
 		{"{\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}," SHIELDED "}",
-		 "{\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}," SHIELDED "}"},
+			"{\"hooks\":{\"prestart\":[{\"path\":\"/x\"}],\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}," SHIELDED
+			"}"},
 		{"{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/x\"} ]}}",
-		 "{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/x\"} ," CREATE "],\"poststop\":[" STOP "]}}"},
+			"{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/x\"} ," CREATE "],\"poststop\":[" STOP "]}}"},
 		{"{" SHIELDED ",\"hooks\":{\"poststop\":[],\"createRuntime\":null}}",
-		 "{" SHIELDED ",\"hooks\":{\"poststop\":[" STOP "],\"createRuntime\":[" CREATE "]}}"},
+			"{" SHIELDED ",\"hooks\":{\"poststop\":[" STOP "],\"createRuntime\":[" CREATE "]}}"},
 		{"{" SHIELDED ",\"hooks\":{\"poststop\":[{\"path\":\"/y\"}]}}",
-		 "{" SHIELDED ",\"hooks\":{\"poststop\":[{\"path\":\"/y\"}," STOP "],\"createRuntime\":[" CREATE "]}}"},
+			"{" SHIELDED ",\"hooks\":{\"poststop\":[{\"path\":\"/y\"}," STOP "],\"createRuntime\":[" CREATE "]}}"},
 		/* ours for one stage only */
 		{"{" SHIELDED ",\"hooks\":{\"createRuntime\":[" CREATE "]}}",
-		 "{" SHIELDED ",\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}}"},
+			"{" SHIELDED ",\"hooks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}}"},
 		/* the name alone, or the stage alone, is not our hook */
 		{"{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/terok-shield-hook\"}],\"poststop\":[" STOP "]}}",
-		 "{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/terok-shield-hook\"}," CREATE "],\"poststop\":[" STOP "]}}"},
-		{"{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/xterok-shield-hook\",\"args\":[\"a\",\"createRuntime\"]}],\"poststop\":[" STOP "]}}",
-		 "{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/xterok-shield-hook\",\"args\":[\"a\",\"createRuntime\"]}," CREATE
-		 "],\"poststop\":[" STOP "]}}"},
+			"{" SHIELDED ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/terok-shield-hook\"}," CREATE "],\"poststop\":[" STOP
+			"]}}"},
+		{"{" SHIELDED
+		 ",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/xterok-shield-hook\",\"args\":[\"a\",\"createRuntime\"]}],\"poststop\":[" STOP
+		 "]}}",
+			"{" SHIELDED
+			",\"hooks\":{\"createRuntime\":[{\"path\":\"/l/xterok-shield-hook\",\"args\":[\"a\",\"createRuntime\"]}," CREATE
+			"],\"poststop\":[" STOP "]}}"},
 		/* a key is what it means, not how it is spelled */
 		{"{\"annotations\":{\"\\u0074erok.shield.x\":\"\"},\"h\\u006foks\":null}",
-		 "{\"annotations\":{\"\\u0074erok.shield.x\":\"\"},\"h\\u006foks\":{\"createRuntime\":[" CREATE "],\"poststop\":[" STOP "]}}"},
+			"{\"annotations\":{\"\\u0074erok.shield.x\":\"\"},\"h\\u006foks\":{\"createRuntime\":[" CREATE
+			"],\"poststop\":[" STOP "]}}"},
 	};
 
 	(void)context;
@@ -114,9 +121,35 @@ static void a_path_with_quotes_is_escaped(void **context)
 static void what_is_not_json_is_refused(void **context)
 {
 	static const char *const cases[] = {
-		"", " ", "[]", "{", "{}x", "{}{}", "nul", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}", "{\"a\":.5}",
-		"{\"a\":1e}", "{\"a\":-}", "{\"a\":[1,]}", "{\"a\":[1 2]}", "{\"a\":tru}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\n\"}",
-		"{\"a\":\"", "{\"a\":\"\\", "{\"a\":\"\\u00", "{'a':1}", "\xef\xbb\xbf{}", "{\"a\":NaN}",
+		"",
+		" ",
+		"[]",
+		"{",
+		"{}x",
+		"{}{}",
+		"nul",
+		"{\"a\"}",
+		"{\"a\":}",
+		"{\"a\":1,}",
+		"{,}",
+		"{\"a\":01}",
+		"{\"a\":+1}",
+		"{\"a\":1.}",
+		"{\"a\":.5}",
+		"{\"a\":1e}",
+		"{\"a\":-}",
+		"{\"a\":[1,]}",
+		"{\"a\":[1 2]}",
+		"{\"a\":tru}",
+		"{\"a\":\"\\x\"}",
+		"{\"a\":\"\\u12g4\"}",
+		"{\"a\":\"\n\"}",
+		"{\"a\":\"",
+		"{\"a\":\"\\",
+		"{\"a\":\"\\u00",
+		"{'a':1}",
+		"\xef\xbb\xbf{}",
+		"{\"a\":NaN}",
 	};
 
 	(void)context;
