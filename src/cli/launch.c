@@ -280,7 +280,8 @@ static int hook_write(const struct bundle *bundle, const char *stage, const char
 		text_addf(&text, "%s%c", *at == '"' || *at == '\\' ? "\\" : "", *at);
 	}
 	text_addf(&text,
-		"\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
+		"\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n"
+		"    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
 		"  \"when\": {\"annotations\": {\"^terok\\\\.shield\\\\.profiles$\": \".*\"}},\n  \"stages\": [\"%s\"]\n}\n",
 		stage, HOOK_TIMEOUT_S, stage);
 	return write_text(bundle, name, &text, error);
@@ -389,7 +390,7 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 	/* podman cuts --volume at colons, and podman 4 cuts --annotation at commas and reads quotes in it. */
 	if (strpbrk(launch->bundle.path, ":,\"\n"))
 		return error_set(error, EINVAL,
-			"the path of the state folder has a ':', ',', '\"' or newline, which podman's flags cannot carry: choose another --state-dir");
+			"podman's flags cannot carry a state folder with ':', ',', '\"' or newline in its path: choose another");
 	for (size_t i = 0; i < identity->profile_count; i++)
 		text_addf(&profiles, "%s%s", i > 0 ? ":" : "", identity->profiles[i]);
 	for (size_t i = 0; i < settings->loopback_port_count; i++)

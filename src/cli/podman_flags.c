@@ -173,7 +173,7 @@ static int check_network(struct parse *parse, const struct flag *flag, const cha
 	size_t mode = strcspn(value, ":");
 	if (mode == 9 && strncmp(value, "container", mode) == 0)
 		return refuse(parse, flag->name, value,
-			"a network namespace that is shared with another container has that one's rules; start it with a shield of its own");
+			"another container's network has that one's rules; give this one a network of its own");
 	if (mode == 2 && strncmp(value, "ns", mode) == 0)
 		return refuse(parse, flag->name, value, "the shield's rules need a network namespace of the container's own");
 	if (mode == 3 && strncmp(value, "pod", mode) == 0)
@@ -182,7 +182,7 @@ static int check_network(struct parse *parse, const struct flag *flag, const cha
 		size_t length = strcspn(word, ",:");
 		if (length == 4 && strncasecmp(word, "host", length) == 0)
 			return refuse(parse, flag->name, value,
-				"in the host's network there is nothing to put a shield around; name the host's ports with --loopback-port N");
+				"in the host's network is nothing to put a shield around; name the host's ports with --loopback-port N");
 		word += length;
 		if (*word != ',')
 			break;
@@ -243,7 +243,7 @@ static int check_sysctl(struct parse *parse, const struct flag *flag, const char
 		       (strncmp(key, "net.ipv6.conf.", 14) == 0 && length > tail && strcmp(key + length - tail, ".disable_ipv6") == 0);
 		if (!good)
 			return refuse(parse, flag->name, value,
-				"it could change how packets are routed, redirected or tracked; leave the container's network to the shield");
+				"it could change how packets are routed, redirected or tracked; leave the network to the shield");
 		if (!word[whole])
 			return 0;
 		word += whole + 1;

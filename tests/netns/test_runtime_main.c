@@ -77,20 +77,23 @@ static void a_shielded_bundle_runs_the_hook_and_a_failing_hook_stops_it(void **c
 {
 	static const char *const calls[] = {
 		/* podman; containerd's shim; CRI-O's conmon; by hand in the bundle */
-		"libexec/crun --log-format=json --log log --root r --cgroup-manager disabled create --bundle oci --pid-file p id",
-		"libexec/crun --root r --log log --log-format json --cgroup-manager disabled create --bundle oci --pid-file p id",
-		"libexec/crun --root=r --cgroup-manager=disabled create --bundle=oci --pid-file=p id",
-		"cd oci && ../libexec/crun --root ../r --cgroup-manager disabled run id",
+		"libexec/crun --log-format=json --log log --root r --cgroup-manager disabled create --bundle oci --pid-file p podman",
+		"libexec/crun --root r --log log --log-format json --cgroup-manager disabled create --bundle oci --pid-file p containerd",
+		"libexec/crun --root=r --cgroup-manager=disabled create --bundle=oci --pid-file=p crio",
+		"cd oci && ../libexec/crun --root ../r --cgroup-manager disabled run hand",
 	};
 
 	(void)context;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		char delete[128];
+
 		file_make("oci/config.json", SHIELDED, 0600);
 		unlink(in_folder("called"));
 		assert_int_not_equal(call(calls[i]), 0);
 		if (!file_has("called", "createRuntime\n"))
 			fail_msg("%s: %s", calls[i], output);
-		call("/usr/bin/crun --root r delete --force id");
+		snprintf(delete, sizeof(delete), "/usr/bin/crun --root r delete --force %s", strrchr(calls[i], ' ') + 1);
+		call(delete);
 	}
 }
 

@@ -93,7 +93,8 @@ static void values_reach_their_options(void **state)
 	(void)state;
 	assert_int_equal(
 		parse("run",
-			"web --state-dir /s --task-state-dir=/t --profiles-dir /p --loopback-port 80 --loopback-port=81 --no-audit --hooks -- I",
+			"web --state-dir /s --task-state-dir=/t --profiles-dir /p "
+				     "--loopback-port 80 --loopback-port=81 --no-audit --hooks -- I",
 			&options, &help, &error),
 		0);
 	assert_string_equal(options.state_dir, "/s");

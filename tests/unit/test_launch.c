@@ -71,9 +71,12 @@ static void flags_come_in_the_order_of_the_contract(void **state)
 	} cases[] = {
 		{LAUNCH_NETWORK_PASTA, "/lib/crun",
 			"--network pasta:--map-host-loopback,169.254.1.2 --add-host host.containers.internal:169.254.1.2 "
-			"--volume /s/web/resolv.conf:/etc/resolv.conf:ro,Z --annotation terok.shield.profiles=a:b --annotation terok.shield.name=web "
-			"--annotation terok.shield.state_dir=/s/web --annotation terok.shield.loopback_ports=80:8080 --annotation terok.shield.version=9.9 "
-			"--annotation terok.shield.audit_enabled=true --annotation terok.shield.upstream_dns=9.9.9.9 --annotation terok.shield.dns_tier=proxy "
+			"--volume /s/web/resolv.conf:/etc/resolv.conf:ro,Z "
+			"--annotation terok.shield.profiles=a:b --annotation terok.shield.name=web "
+			"--annotation terok.shield.state_dir=/s/web "
+			"--annotation terok.shield.loopback_ports=80:8080 --annotation terok.shield.version=9.9 "
+			"--annotation terok.shield.audit_enabled=true "
+			"--annotation terok.shield.upstream_dns=9.9.9.9 --annotation terok.shield.dns_tier=proxy "
 			"--cap-drop NET_ADMIN --cap-drop NET_RAW --runtime /lib/crun --name web "},
 		{LAUNCH_NETWORK_SLIRP, "/lib/crun",
 			"--network slirp4netns:allow_host_loopback=true --add-host host.containers.internal:10.0.2.2 --volume "},

@@ -190,7 +190,7 @@ static void what_would_open_the_shield_is_refused_with_its_reason(void **state)
 		{"--net host IMAGE", "nothing to put a shield around"},
 		{"--net=host IMAGE", "nothing to put a shield around"},
 		{"-d --network=mynet,host IMAGE", "nothing to put a shield around"},
-		{"--network container:abc IMAGE", "shared with another container"},
+		{"--network container:abc IMAGE", "another container's network"},
 		{"--network=ns:/run/netns/x IMAGE", "of the container's own"},
 		{"--network pasta:-T,5432 IMAGE", "host's loopback"},
 		{"--network pasta:-t,80,-T,auto IMAGE", "host's loopback"},
