@@ -66,6 +66,7 @@ static struct bench {
 	struct rig rig;
 	struct load_result *result;
 	bool present[CANDIDATE_COUNT];
+	const char *only_case; /* NULL: all */
 	bool quick;
 	unsigned rounds;
 	uint32_t next_number, next_many;
@@ -161,6 +162,9 @@ static struct load load_scale(const struct load *whole)
 	return load;
 }
 
+#define NOT_KNOWN .rate = NAN, .p50_us = NAN, .p90_us = NAN, .p99_us = NAN, .max_us = NAN, .cpu_us = NAN
+static const struct figures figures_none = {NOT_KNOWN}, figures_failed = {NOT_KNOWN, .lost = 1};
+
 static struct figures load_measure(pid_t pid, enum candidate_id id, const struct load *whole)
 {
 	struct load load = load_scale(whole);
@@ -174,7 +178,7 @@ static struct figures load_measure(pid_t pid, enum candidate_id id, const struct
 	if (load.names == LOAD_CACHED)
 		cpu_ns = 0; /* the warming is in it */
 	if (!result->valid)
-		return (struct figures){.rate = NAN, .p50_us = NAN, .p90_us = NAN, .p99_us = NAN, .max_us = NAN, .cpu_us = NAN, .lost = 1};
+		return figures_failed;
 	if (whole == &cases[0].load && bench.latencies[id]) {
 		memcpy(bench.latencies[id] + bench.latency_count[id], result->samples_ns, result->answered * sizeof(uint32_t));
 		bench.latency_count[id] += result->answered;
@@ -216,8 +220,13 @@ static void cases_session(enum candidate_id id, unsigned round)
 		bench.present[id] = false;
 		return;
 	}
-	for (size_t i = 0; i < CASE_COUNT; i++)
-		bench.figures[i][id][round] = candidates[id].bare && !cases[i].bare ? (struct figures){.rate = NAN} : load_measure(pid, id, &cases[i].load);
+	for (size_t i = 0; i < CASE_COUNT; i++) {
+		bool wanted = cases[i].bare || !candidates[id].bare;
+
+		if (bench.only_case && strcmp(bench.only_case, cases[i].name))
+			wanted = false;
+		bench.figures[i][id][round] = wanted ? load_measure(pid, id, &cases[i].load) : figures_none;
+	}
 	candidate_stop(&bench.rig, pid);
 }
 
@@ -470,11 +479,13 @@ static void load_run_all(void)
 	}
 	bench.next_number = bench.next_many = 1;
 	cases_run();
-	sizes_run();
-	for (unsigned id = 0; id < CANDIDATE_COUNT; id++)
+	if (!bench.only_case)
+		sizes_run();
+	for (unsigned id = 0; !bench.only_case && id < CANDIDATE_COUNT; id++)
 		if (bench.present[id])
 			memory_session(id);
-	memory_print();
+	if (!bench.only_case)
+		memory_print();
 	rig_stop(&bench.rig);
 }
 
@@ -486,8 +497,9 @@ static void machine_describe(char *text, size_t size)
 	snprintf(text, size, "%s %s, %ld processors", name.sysname, name.release, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-static const char usage[] = "usage: shield-bench [--quick] [--rounds N] [--only LIST] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
-			    "  LIST: candidates by name, with commas: shield,floor,relay,dnsmasq,smartdns,unbound\n";
+static const char usage[] = "usage: shield-bench [--quick] [--rounds N] [--only LIST] [--case NAME] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
+			    "  LIST: candidates by name, with commas: shield,floor,relay,dnsmasq,smartdns,unbound\n"
+			    "  NAME: one case alone: new1, new64, cached1, cached64, refused64, tcp1, tcp64, v6_1, v6_64, many1, many64\n";
 
 static void candidates_choose(const char *list)
 {
@@ -501,7 +513,7 @@ static void candidates_choose(const char *list)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"quick", no_argument, NULL, 'q'},    {"rounds", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'c'}, {"output", required_argument, NULL, 'o'},
+		{"quick", no_argument, NULL, 'q'},    {"rounds", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'c'}, {"output", required_argument, NULL, 'o'}, {"case", required_argument, NULL, 'k'},
 		{"no-load", no_argument, NULL, 'L'}, {"no-start", no_argument, NULL, 'S'},	 {"no-podman", no_argument, NULL, 'P'}, {0},
 	};
 	bool with_load = true, with_start = true, with_podman = true;
@@ -519,6 +531,9 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			only = optarg;
+			break;
+		case 'k':
+			bench.only_case = optarg;
 			break;
 		case 'o':
 			output = optarg;

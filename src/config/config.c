@@ -35,7 +35,7 @@ struct reader {
 };
 
 struct key {
-	const char *name;
+	const char *name = NULL;
 	int (*read)(struct reader *reader); /* the current event is the value's first; it must be its last on return */
 };
 
@@ -118,7 +118,7 @@ static int mapping(struct reader *reader, const struct key *keys, const char *wh
 	if (reader->event.type != YAML_MAPPING_START_EVENT)
 		return bad(reader, "expected %s", what);
 	while ((result = advance(reader)) == 0 && reader->event.type != YAML_MAPPING_END_EVENT) {
-		const char *name;
+		const char *name = NULL;
 		size_t i = 0;
 
 		if ((result = scalar(reader, "a key", &name)))
@@ -155,7 +155,7 @@ static int list(struct reader *reader, int (*read)(struct reader *reader), const
 
 static int read_mode(struct reader *reader)
 {
-	const char *word;
+	const char *word = NULL;
 	int result = scalar(reader, "a word", &word);
 
 	if (result)
@@ -169,7 +169,7 @@ static int read_mode(struct reader *reader)
 static int read_profile(struct reader *reader)
 {
 	struct config *config = reader->config;
-	const char *name;
+	const char *name = NULL;
 	int result = scalar(reader, "a profile's name", &name);
 
 	if (result)
@@ -194,7 +194,7 @@ static int read_default_profiles(struct reader *reader)
 static int read_loopback_port(struct reader *reader)
 {
 	struct settings *settings = &reader->config->settings;
-	const char *text;
+	const char *text = NULL;
 	unsigned port = 0;
 	int result = plain(reader, "a port", &text);
 
@@ -224,7 +224,7 @@ static int read_audit_enabled(struct reader *reader)
 		const char *word;
 		bool value;
 	} words[] = {{"true", true}, {"false", false}, {"yes", true}, {"no", false}, {"on", true}, {"off", false}};
-	const char *word;
+	const char *word = NULL;
 	int result = plain(reader, "true or false", &word);
 
 	if (result)
@@ -249,7 +249,7 @@ static int read_upstream(struct reader *reader)
 {
 	struct settings *settings = &reader->config->settings;
 	struct addr_endpoint endpoint;
-	const char *text;
+	const char *text = NULL;
 	int result = scalar(reader, "an address", &text);
 
 	if (result)
@@ -274,7 +274,7 @@ static int read_upstreams(struct reader *reader)
 
 static int read_via(struct reader *reader)
 {
-	const char *word;
+	const char *word = NULL;
 	int result = scalar(reader, "a word", &word);
 
 	if (result == 0 && settings_via_parse(&reader->config->settings.via, word))
@@ -284,7 +284,7 @@ static int read_via(struct reader *reader)
 
 static int read_deny(struct reader *reader)
 {
-	const char *word;
+	const char *word = NULL;
 	int result = scalar(reader, "a word", &word);
 
 	if (result == 0 && settings_deny_parse(&reader->config->settings.deny, word))
@@ -301,7 +301,7 @@ static int read_dns(struct reader *reader)
 
 static int read_reject(struct reader *reader)
 {
-	const char *word;
+	const char *word = NULL;
 	int result = scalar(reader, "a word", &word);
 
 	if (result == 0 && settings_reject_parse(&reader->config->settings.reject, word))

@@ -354,7 +354,7 @@ void ruleset_render(const struct ruleset *ruleset, struct text *text)
 
 void ruleset_render_sets(const struct ruleset *ruleset, struct text *text)
 {
-	char before[sizeof("add element inet " RULESET_TABLE " deny_port_v4 ")];
+	char before[64];
 
 	FOR_EACH(sets, i)
 	{

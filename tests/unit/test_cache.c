@@ -97,7 +97,6 @@ static void an_answer_is_found_again_as_it_came(void **state)
 	struct answer before;
 
 	start("wWw.Example.com.", TYPE_A);
-	wire.octets[3] |= RCODE_NOERROR;
 	wire_line(&wire, WIRE_ANSWER, "www.example.com. 300 IN CNAME a.example.net.");
 	wire_line(&wire, WIRE_ANSWER, "a.example.net. 60 IN A 192.0.2.1");
 	wire_line(&wire, WIRE_ANSWER, "a.example.net. 60 IN A 192.0.2.2");
