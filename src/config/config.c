@@ -35,7 +35,7 @@ struct reader {
 };
 
 struct key {
-	const char *name = NULL;
+	const char *name;
 	int (*read)(struct reader *reader); /* the current event is the value's first; it must be its last on return */
 };
 
