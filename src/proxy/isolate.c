@@ -23,6 +23,21 @@
 
 #include "base/cleanup.h"
 
+/* A sanitizer's runtime looks for leaks at the end: it reads /proc, attaches to its own process, and makes calls that the loop does not. */
+#if defined(__has_feature) /* clang */
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+#ifdef SANITIZED
+#define DUMPABLE 1
+#define SANITIZER_FOLDER "/proc"
+#else
+#define DUMPABLE 0
+#endif
+
 int isolate_limits(struct error *error)
 {
 	struct rlimit core = {0, 0}, files;
@@ -41,7 +56,7 @@ int isolate_capabilities(struct error *error)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return error_errno(error, errno, "setting no_new_privs");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+	if (prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0))
 		return error_errno(error, errno, "making the process unattachable");
 	capng_clear(CAPNG_SELECT_ALL);
 	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
@@ -99,6 +114,9 @@ int isolate_files(const char *bundle_path, bool *held, struct error *error)
 	if (fd < 0)
 		return error_errno(error, errno, "making a Landlock ruleset");
 	result = rule_add(fd, "/etc", ACCESS_READ & handled) ?: resolv_conf_rule_add(fd) ?: rule_add(fd, bundle_path, ACCESS_CHANGE & handled);
+#ifdef SANITIZER_FOLDER
+	result = result ?: rule_add(fd, SANITIZER_FOLDER, ACCESS_READ & handled);
+#endif
 	if (result)
 		return error_errno(error, -result, "filling the Landlock ruleset");
 	if (syscall(SYS_landlock_restrict_self, fd, 0))
@@ -107,14 +125,6 @@ int isolate_files(const char *bundle_path, bool *held, struct error *error)
 }
 
 /* ---- system calls ---- */
-
-#if defined(__has_feature) /* clang */
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED
-#endif
 
 #ifdef SANITIZED
 int isolate_syscalls(struct error *error)

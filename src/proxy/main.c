@@ -176,15 +176,13 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 static int watch_start(struct proxy *proxy)
 {
 	static const struct timeval second = {.tv_sec = 1};
-	struct event *events[] = {
-		event_new(proxy->base, proxy->init_pidfd, EV_READ, ended, proxy),
-		event_new(proxy->base, SIGTERM, EV_SIGNAL | EV_PERSIST, ended, proxy),
-		event_new(proxy->base, proxy->watch_fd, EV_READ | EV_PERSIST, table_changed, proxy),
-		event_new(proxy->base, -1, EV_PERSIST, second_passed, proxy),
-	};
 
-	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
-		if (!events[i] || event_add(events[i], i == 3 ? &second : NULL))
+	proxy->watches[0] = event_new(proxy->base, proxy->init_pidfd, EV_READ, ended, proxy);
+	proxy->watches[1] = event_new(proxy->base, SIGTERM, EV_SIGNAL | EV_PERSIST, ended, proxy);
+	proxy->watches[2] = event_new(proxy->base, proxy->watch_fd, EV_READ | EV_PERSIST, table_changed, proxy);
+	proxy->watches[3] = event_new(proxy->base, -1, EV_PERSIST, second_passed, proxy);
+	for (unsigned i = 0; i < PROXY_WATCHES; i++)
+		if (!proxy->watches[i] || event_add(proxy->watches[i], i == 3 ? &second : NULL))
 			return -ENOMEM;
 	return 0;
 }
@@ -237,6 +235,14 @@ static void proxy_stop(struct proxy *proxy)
 	control_stop(proxy->control);
 	pendings_free(proxy->pendings);
 	listen_stop(proxy->listen);
+	for (unsigned i = 0; i < PROXY_WATCHES; i++)
+		event_free(proxy->watches[i]);
+	event_base_free(proxy->base);
+	outbox_free(proxy->outbox);
+	leases_free(proxy->leases);
+	cache_free(proxy->cache);
+	policy_free(proxy->policy);
+	setwriter_close(proxy->writer);
 	bundle_close(&proxy->bundle);
 }
 

@@ -78,6 +78,8 @@ struct client {
 	};
 };
 
+#define PROXY_WATCHES 4
+
 struct listen;
 struct outbox;
 struct pendings;
@@ -101,6 +103,7 @@ struct proxy {
 	struct outbox *outbox;
 	struct pendings *pendings;
 	struct control *control;
+	struct event *watches[PROXY_WATCHES]; /* init's end, SIGTERM, changes of the table, each second */
 	uint64_t counters[COUNTER_COUNT];
 	bool landlocked; /* the kernel has Landlock, and it is in force */
 	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
