@@ -19,12 +19,21 @@
 #define TREE_MAX 64
 
 const struct candidate candidates[CANDIDATE_COUNT] = {
-	[CANDIDATE_SHIELD] = {"shield", "terok-shield", NULL, NULL, true, false},
-	[CANDIDATE_FLOOR] = {"floor", "floor", NULL, NULL, true, true},
-	[CANDIDATE_RELAY] = {"relay", "floor, no set write", NULL, NULL, false, true},
-	[CANDIDATE_DNSMASQ] = {"dnsmasq", "dnsmasq --nftset", "dnsmasq", "dnsmasq-base", true, false},
-	[CANDIDATE_SMARTDNS] = {"smartdns", "SmartDNS nftset", "smartdns", "smartdns", true, false},
-	[CANDIDATE_UNBOUND] = {"unbound", "unbound (no set)", "unbound", "unbound", false, false},
+	[CANDIDATE_SHIELD] = {.name = "shield", .title = "terok-shield", .writes_sets = true},
+	[CANDIDATE_FLOOR] = {.name = "floor", .title = "floor", .writes_sets = true, .bare = true},
+	[CANDIDATE_RELAY] = {.name = "relay", .title = "floor, no set write", .bare = true},
+	[CANDIDATE_DNSMASQ] =
+		{.name = "dnsmasq", .title = "dnsmasq, our hash set", .program = "dnsmasq", .package = "dnsmasq-base", .configuration = "dnsmasq.conf", .writes_sets = true, .forks = true},
+	[CANDIDATE_DNSMASQ_INTERVAL] = {.name = "dnsmasq_interval",
+					.title = "dnsmasq, interval set",
+					.program = "dnsmasq",
+					.package = "dnsmasq-base",
+					.configuration = "dnsmasq.conf",
+					.writes_sets = true,
+					.interval = true},
+	[CANDIDATE_SMARTDNS] =
+		{.name = "smartdns", .title = "SmartDNS", .program = "smartdns", .package = "smartdns", .configuration = "smartdns.conf", .writes_sets = true},
+	[CANDIDATE_UNBOUND] = {.name = "unbound", .title = "unbound (no set)", .program = "unbound", .package = "unbound", .configuration = "unbound.conf"},
 };
 
 static const char *program_path(const char *program)
@@ -59,13 +68,14 @@ static void __attribute__((noreturn)) peer_run(const struct rig *rig, enum candi
 
 	if (netns_enter(rig->inside_fd, NULL))
 		_exit(1);
-	snprintf(configuration, sizeof(configuration), "%s/peers/%s.conf", BENCH_FOLDER, candidates[id].name);
+	snprintf(configuration, sizeof(configuration), "%s/peers/%s", BENCH_FOLDER, candidates[id].configuration);
 	snprintf(with_equals, sizeof(with_equals), "--conf-file=%s", configuration);
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(null, 2);
 	switch (id) {
 	case CANDIDATE_DNSMASQ:
+	case CANDIDATE_DNSMASQ_INTERVAL:
 		execl(path, path, "--keep-in-foreground", with_equals, NULL);
 		break;
 	case CANDIDATE_SMARTDNS:

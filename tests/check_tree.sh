@@ -35,7 +35,14 @@ done
 grep -nE 'include "config/' -r src/proxy src/hook && complain "the forwarder and the hook read the bundle, never the configuration"
 
 # Third-party types stay out of headers, and each library in its folders.
-grep -nE '#[[:space:]]*include[[:space:]]*<(ldns|cjson|yaml|nftables|libnftnl|libmnl)' -r src --include='*.h' && complain "a third-party header in a header of ours"
+# A header that says in its first line what it is private to may have them; others of its own folder alone may include it.
+while IFS=: read -r file line text; do
+	if head -1 "$file" | grep -q '^/\* Private to '; then
+		grep -nE "#include \"${file#src/}\"" -r src --include='*.[ch]' | grep -v "^$(dirname "$file")/" && complain "$file is private to its folder"
+	else
+		complain "$file:$line: a third-party header in a header of ours: ${text#*include }"
+	fi
+done < <(grep -nE '#[[:space:]]*include[[:space:]]*<(ldns|cjson|yaml|nftables|libnftnl|libmnl)' -r src --include='*.h')
 declare -A home=([ldns]="dns" [yaml]="config" [idn2]="config" [nftables]="fw" [libnftnl]="fw" [libmnl]="fw" [event2]="proxy")
 for library in "${!home[@]}"; do
 	while IFS=: read -r file line _; do

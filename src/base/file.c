@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/hash.h"
 
 #define FILE_CHUNK    4096
@@ -189,4 +191,34 @@ int file_replace_volatile(int dir_fd, const char *name, mode_t mode, uid_t owner
 	struct file_shape shape = {.mode = mode, .owner = owner, .group = group};
 
 	return file_replace_as(dir_fd, name, &shape, data, length);
+}
+
+int file_read_pipe(int fd, size_t max, unsigned timeout_ms, struct text *text)
+{
+	int64_t deadline_ms = clock_now_ms() + timeout_ms;
+	char buffer[65536];
+
+	for (;;) {
+		struct pollfd waiting = {.fd = fd, .events = POLLIN};
+		int64_t left_ms = deadline_ms - clock_now_ms();
+		ssize_t length;
+		int ready;
+
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		ready = poll(&waiting, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (ready <= 0)
+			continue;
+		length = read(fd, buffer, sizeof(buffer));
+		if (length < 0 && errno != EINTR)
+			return -errno;
+		if (length == 0)
+			return text_failed(text) ? -ENOMEM : 0;
+		if (length > 0)
+			text_add_bytes(text, buffer, (size_t)length);
+		if (text->length > max)
+			return -EFBIG;
+	}
 }

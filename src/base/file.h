@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/text.h"
+
 /* Reads a regular file of at most max octets.
  * data: caller frees; a NUL is put behind the content. length may be NULL.
  * Errors: -ENOENT and the like from open; -EFBIG when it is larger than max; -EINVAL when it is not a regular file. */
@@ -26,5 +28,8 @@ int file_write_all(int fd, const void *data, size_t length);
 
 /* Reads fd to its end, at most max octets (-EFBIG beyond). data: caller frees, NUL behind it. */
 int file_read_fd(int fd, size_t max, char **data, size_t *length);
+
+/* Adds what another process writes to fd, a pipe, up to its end: at most max octets (-EFBIG) and timeout_ms (-ETIMEDOUT). */
+int file_read_pipe(int fd, size_t max, unsigned timeout_ms, struct text *text);
 
 #endif

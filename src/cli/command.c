@@ -35,10 +35,14 @@ static const struct option options_table[] = {
 	{"all", 0, OPTION_ALL, KIND_SWITCH, AT(all), NULL, "private ranges too"},
 	{"down", 0, OPTION_DOWN, KIND_SWITCH, AT(down), NULL, "the ruleset of `down`"},
 	{"raw", 0, OPTION_RAW, KIND_SWITCH, AT(raw), NULL, "only what nft prints"},
-	{"json", 0, OPTION_JSON, KIND_SWITCH, AT(json), NULL, "as a JSON array"},
+	{"json", 0, OPTION_JSON, KIND_SWITCH, AT(json), NULL, "as JSON (docs/json.md)"},
 	{"force", 0, OPTION_FORCE, KIND_SWITCH, AT(force), NULL, "accepted for older scripts"},
 	{"container", 0, OPTION_CONTAINER, KIND_STRING, AT(container), "C", "only this container"},
 	{NULL, 'n', OPTION_COUNT, KIND_COUNT, AT(count), "N", "how many lines (default 50)"},
+	{"follow", 'f', OPTION_FOLLOW, KIND_SWITCH, AT(follow), NULL, "go on with what is added, until Ctrl-C"},
+	{"since", 0, OPTION_SINCE, KIND_STRING, AT(since), "WHEN", "only from then on: 2026-01-31T08:00:00, 2026-01-31, or 90s, 15m, 2h, 7d ago"},
+	{"root", 0, OPTION_ROOT, KIND_SWITCH, AT(root), NULL, "for all users of this machine (as root)"},
+	{"user", 0, OPTION_USER, KIND_SWITCH, AT(user), NULL, "for this user"},
 	{"hooks", 0, OPTION_HOOKS, KIND_SWITCH, AT(hooks), NULL, "use podman's hooks folder, which `podman start` forgets"},
 	{"loopback-port", 0, OPTION_LOOPBACK_PORT, KIND_PORT, 0, "N", "open a port of the host's loopback; may be repeated"},
 	{"profiles-dir", 0, OPTION_PROFILES_DIR, KIND_STRING, AT(profiles_dir), "DIR", "look for profiles here first"},
@@ -268,6 +272,27 @@ void command_options_free(struct command_options *options)
 	options->profile_count = 0;
 }
 
+void command_each_option(const struct command *command,
+	void (*visit)(void *context, const char *name, char letter, const char *value, const char *help), void *context)
+{
+	for (size_t i = 0; i < OPTION_TABLE_COUNT; i++) {
+		const struct option *option = &options_table[i];
+		if (command->options & option->bit)
+			visit(context, option->name, option->letter, option->value, option->help);
+	}
+}
+
+static void option_print(void *context, const char *name, char letter, const char *value, const char *help)
+{
+	char spelling[48], short_form[8] = "";
+	(void)context;
+	if (letter)
+		snprintf(short_form, sizeof(short_form), "-%c%s", letter, name ? ", " : "");
+	snprintf(spelling, sizeof(spelling), "%s%s%s%s%s", short_form, name ? "--" : "", name ? name : "", value ? " " : "",
+		value ? value : "");
+	printf("  %-24s %s\n", spelling, help);
+}
+
 void command_help(const struct command *command)
 {
 	printf("usage: terok-shield %s%s%s\n\n%c%s.\n", command->name, *command->usage ? " " : "", command->usage,
@@ -275,18 +300,7 @@ void command_help(const struct command *command)
 	if (command->details)
 		printf("%s\n", command->details);
 	printf("\noptions:\n");
-	for (size_t i = 0; i < OPTION_TABLE_COUNT; i++) {
-		const struct option *option = &options_table[i];
-		char spelling[48];
-		if (!(command->options & option->bit))
-			continue;
-		if (option->name)
-			snprintf(spelling, sizeof(spelling), "--%s%s%s", option->name, option->value ? " " : "",
-				option->value ? option->value : "");
-		else
-			snprintf(spelling, sizeof(spelling), "-%c %s", option->letter, option->value);
-		printf("  %-24s %s\n", spelling, option->help);
-	}
+	command_each_option(command, option_print, NULL);
 	printf("  %-24s %s\n\nexample:\n  %s\n", "-h, --help", "this text", command->example);
 }
 

@@ -30,7 +30,8 @@ struct command_options {
 	uint16_t loopback_ports[SETTINGS_PORTS_MAX];
 	size_t loopback_port_count;
 	size_t count; /* -n */
-	bool no_audit, json, all, raw, down, force, hooks;
+	const char *since; /* as it was written */
+	bool no_audit, json, all, raw, down, force, hooks, root, user, follow;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
 	char **rest; /* what stands behind "--", NULL-terminated; NULL when there was no "--" */
@@ -69,12 +70,21 @@ enum command_option {
 	OPTION_CONTAINER_ID = 1u << 12,
 	OPTION_CONTAINER = 1u << 13,
 	OPTION_COUNT = 1u << 14,
+	OPTION_ROOT = 1u << 15,
+	OPTION_USER = 1u << 16,
+	OPTION_FOLLOW = 1u << 17,
+	OPTION_SINCE = 1u << 18,
 };
 
 /* The commands, ended by one without a name. */
 extern const struct command command_table[];
 /* NULL when there is none of that name. */
 const struct command *command_find(const char *name);
+
+/* Calls visit for each option that a command takes. name: without "--", NULL for one that has a letter only; letter: 0 without one;
+ * value: the word for its value, NULL for a switch. For the help and the shells' completions. */
+void command_each_option(const struct command *command,
+	void (*visit)(void *context, const char *name, char letter, const char *value, const char *help), void *context);
 
 /* Parses the arguments behind the command's name into options (which the caller set to zeros; options given before the command
  * stay). help: set when -h or --help was among them; nothing else is checked then. Errors: -EINVAL with one line. Free the options
@@ -105,5 +115,11 @@ COMMAND_DEFINE(preview);
 COMMAND_DEFINE(check_environment);
 COMMAND_DEFINE(resolve);
 COMMAND_DEFINE(help);
+COMMAND_DEFINE(why);
+COMMAND_DEFINE(list);
+COMMAND_DEFINE(rm);
+COMMAND_DEFINE(config);
+COMMAND_DEFINE(setup);
+COMMAND_DEFINE(completion);
 
 #endif

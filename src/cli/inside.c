@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "fw/netns.h"
 
@@ -45,32 +44,6 @@ static int enter_and_work(const struct bundle_runtime *runtime, int pidfd, int (
 		return error_set(error, ESRCH, "the container has just ended");
 	rc = work(context, output, error);
 	return rc == 0 && text_failed(output) ? error_set(error, ENOMEM, "out of memory") : rc;
-}
-
-static int answer_read(int fd, struct text *answer)
-{
-	int64_t deadline_ms = clock_now_ms() + INSIDE_TIMEOUT_MS;
-	for (;;) {
-		int64_t left_ms = deadline_ms - clock_now_ms();
-		struct pollfd waiting = {.fd = fd, .events = POLLIN};
-		if (left_ms <= 0)
-			return -ETIMEDOUT;
-		int ready = poll(&waiting, 1, (int)left_ms);
-		if (ready < 0 && errno != EINTR)
-			return -errno;
-		if (ready <= 0)
-			continue;
-		char buffer[65536];
-		ssize_t length = read(fd, buffer, sizeof(buffer));
-		if (length < 0 && errno != EINTR)
-			return -errno;
-		if (length == 0)
-			return text_failed(answer) ? -ENOMEM : 0;
-		if (length > 0)
-			text_add_bytes(answer, buffer, (size_t)length);
-		if (answer->length > INSIDE_OUTPUT_MAX)
-			return -EFBIG;
-	}
 }
 
 static int answer_take(const struct text *answer, struct text *output, struct error *error)
@@ -117,7 +90,7 @@ int inside_run(const struct bundle_runtime *runtime, int (*work)(void *context, 
 	}
 	close(take_fd(write_fd));
 	cleanup_text struct text answer = {0};
-	int rc = answer_read(read_fd, &answer);
+	int rc = file_read_pipe(read_fd, INSIDE_OUTPUT_MAX, INSIDE_TIMEOUT_MS, &answer);
 	if (rc)
 		kill(child, SIGKILL);
 	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)

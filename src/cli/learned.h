@@ -1,19 +1,25 @@
-/* The learned elements of a listing: what the forwarder put into the kernel's sets. */
+/* The learned elements: what the forwarder put into the kernel's sets. */
 #ifndef CLI_LEARNED_H
 #define CLI_LEARNED_H
 
 #include "base/error.h"
+#include "base/text.h"
 #include "fw/setwriter.h"
 
 struct learned {
 	struct setwriter_element *list;
-	size_t count, capacity;
+	size_t count;
 };
 
-/* From nft_list_json(): the elements of the four learned sets, sorted by name, address, port. A setwriter would list them
- * too, but it has to try the kernel out first, which a command that is run every two seconds should not. Free learned in either case.
- * Errors: -EPROTO when it is no listing; elements that are not understood are passed over and counted in *unknown. */
-int learned_parse(struct learned *learned, const char *json, size_t *unknown, struct error *error);
+/* Reads the kernel's four learned sets in the network namespace of the calling thread and adds them to packed, for learned_unpack() in
+ * the process that waits outside. */
+int learned_pack(struct text *packed, struct error *error);
+
+/* Takes apart what learned_pack() wrote; sorted by name, address, port. Free learned in either case. */
+int learned_unpack(struct learned *learned, const char *packed, size_t length, struct error *error);
 void learned_free(struct learned *learned);
+
+/* The name of the set that an element is in. */
+const char *learned_set(const struct setwriter_element *element);
 
 #endif

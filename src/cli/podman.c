@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -52,32 +50,6 @@ static void capture_exec(char *const *arguments, int output_fd)
 	_exit(127);
 }
 
-static int capture_read(int fd, struct text *text)
-{
-	int64_t deadline_ms = clock_now_ms() + CAPTURE_TIMEOUT_MS;
-	for (;;) {
-		int64_t left_ms = deadline_ms - clock_now_ms();
-		struct pollfd waiting = {.fd = fd, .events = POLLIN};
-		if (left_ms <= 0)
-			return -ETIMEDOUT;
-		int ready = poll(&waiting, 1, (int)left_ms);
-		if (ready < 0 && errno != EINTR)
-			return -errno;
-		if (ready <= 0)
-			continue;
-		char buffer[8192];
-		ssize_t length = read(fd, buffer, sizeof(buffer));
-		if (length < 0 && errno != EINTR)
-			return -errno;
-		if (length == 0)
-			return text_failed(text) ? -ENOMEM : 0;
-		if (length > 0)
-			text_add_bytes(text, buffer, (size_t)length);
-		if (text->length > CAPTURE_OCTETS_MAX)
-			return -EFBIG;
-	}
-}
-
 int podman_capture(char *const *arguments, char **output, struct error *error)
 {
 	int ends[2];
@@ -92,7 +64,7 @@ int podman_capture(char *const *arguments, char **output, struct error *error)
 		capture_exec(arguments, write_fd);
 	close(take_fd(write_fd));
 	cleanup_text struct text text = {0};
-	int rc = capture_read(read_fd, &text);
+	int rc = file_read_pipe(read_fd, CAPTURE_OCTETS_MAX, CAPTURE_TIMEOUT_MS, &text);
 	if (rc)
 		kill(child, SIGKILL);
 	int status = 0;

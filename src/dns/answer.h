@@ -45,7 +45,8 @@ struct answer_filter {
 
 /* Parses a response. Returns 0, or
  * -EBADMSG	it is not the answer to this question (id, QR, opcode, question section): ignore it and go on waiting
- * -EPROTO	it is, and it is malformed: a record cut short, a kept one with a malformed name in its data, several CNAMEs of one owner, a loop, a chain longer than ANSWER_CHAIN_MAX, more records than ANSWER_RECORDS_MAX */
+ * -EPROTO	it is, and it is malformed: a record cut short, a kept one with a malformed name in its data, several CNAMEs of one owner, a loop,
+ *		a chain longer than ANSWER_CHAIN_MAX, more records than ANSWER_RECORDS_MAX */
 int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct question *question, const struct answer_filter *filter, struct answer *answer);
 
 /* Writes the message again with only the records that are kept. out: size octets. Returns the new length, 0 when it does not fit or

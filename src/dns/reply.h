@@ -26,7 +26,7 @@ size_t reply_error(const struct question *question, int rcode, int ede, const ch
 
 /* The answer: source with the client's id, its flags, the question as it was spelled, TTLs taken down, and an OPT of our own for a client that sent one.
  * limit: octets that the client takes; when the answer is longer it is cut to header and question with TC set.
- * out: source->length plus 32 octets. Returns the length. */
+ * out: limit octets are enough, and MESSAGE_UDP_PLAIN when the limit is less. Returns the length. */
 size_t reply_answer(const struct question *question, const struct reply_source *source, int ede, const char *text, size_t limit, uint8_t *out);
 
 /* Octets that a client takes by UDP: its EDNS size, at most MESSAGE_UDP_EDNS (at least 512). */

@@ -16,6 +16,7 @@
 #include "fw/flows.h"
 #include "fw/netlink.h"
 
+#define FAILURE                 "cannot end the connections to what was taken away"
 #define FLOWS_PER_ROUND         1024
 #define ROUNDS_MAX              1024
 #define TUPLE_MAX               128 /* octets of a tuple's attributes; v6 has 80 */
@@ -33,6 +34,8 @@ struct flow {
 struct round {
 	const struct addr_net *nets;
 	size_t net_count;
+	bool by_mark; /* then nets is not looked at */
+	uint32_t highest_mark;
 	size_t count;
 	struct flow flows[FLOWS_PER_ROUND];
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_SIZE];
@@ -64,8 +67,20 @@ static bool read_destination(struct netlink_span tuple, struct addr *addr)
 	return true;
 }
 
-static bool matches(const struct round *round, const struct addr *destination)
+static uint32_t read_mark(struct netlink_span attributes)
 {
+	struct netlink_attribute value;
+	uint32_t mark = 0;
+
+	if (netlink_find(attributes, CTA_MARK, &value) && value.payload.length == sizeof(mark))
+		memcpy(&mark, value.payload.data, sizeof(mark));
+	return be32toh(mark);
+}
+
+static bool matches(const struct round *round, struct netlink_span attributes, const struct addr *destination)
+{
+	if (round->by_mark)
+		return read_mark(attributes) > round->highest_mark;
 	for (size_t i = 0; i < round->net_count; i++)
 		if (addr_net_contains(&round->nets[i], destination))
 			return true;
@@ -81,7 +96,7 @@ static void keep_flow(struct round *round, const struct netlink_message *message
 
 	if (round->count == FLOWS_PER_ROUND || message->payload.length < sizeof(struct nfgenmsg) ||
 		!netlink_find(attributes, CTA_TUPLE_ORIG, &tuple) || tuple.payload.length > TUPLE_MAX ||
-		!read_destination(tuple.payload, &destination) || !matches(round, &destination))
+		!read_destination(tuple.payload, &destination) || !matches(round, attributes, &destination))
 		return;
 	*flow = (struct flow){.family = message->payload.data[0], .tuple_length = tuple.payload.length};
 	memcpy(flow->tuple, tuple.payload.data, tuple.payload.length);
@@ -179,26 +194,42 @@ static void drain(int fd, struct round *round)
 		;
 }
 
-int flows_end(int flows_fd, const struct addr_net *nets, size_t count, size_t *ended, struct error *error)
+/* Ends what round, whose condition is set, matches. */
+static int end_all(int flows_fd, struct round *round, size_t *ended, struct error *error)
 {
-	cleanup_free struct round *round = malloc(sizeof(*round));
 	uint32_t sequence = 0;
 	size_t total = 0;
 	bool more = true;
-	int result = round ? 0 : -ENOMEM;
+	int result = 0;
 
-	if (round) {
-		round->nets = nets;
-		round->net_count = count;
-		drain(flows_fd, round);
-	}
+	drain(flows_fd, round);
 	for (unsigned i = 0; !result && more && i < ROUNDS_MAX; i++)
 		result = end_round(flows_fd, round, &sequence, &total, &more);
 	if (!result && more)
 		result = -EBUSY;
 	if (ended)
 		*ended = total;
-	if (result)
-		return error_errno(error, -result, "cannot end the connections to addresses that were taken away");
-	return 0;
+	return result ? error_errno(error, -result, FAILURE) : 0;
+}
+
+int flows_end(int flows_fd, const struct addr_net *nets, size_t count, size_t *ended, struct error *error)
+{
+	cleanup_free struct round *round = calloc(1, sizeof(*round));
+
+	if (!round)
+		return error_errno(error, ENOMEM, FAILURE);
+	round->nets = nets;
+	round->net_count = count;
+	return end_all(flows_fd, round, ended, error);
+}
+
+int flows_end_marked(int flows_fd, uint32_t highest, size_t *ended, struct error *error)
+{
+	cleanup_free struct round *round = calloc(1, sizeof(*round));
+
+	if (!round)
+		return error_errno(error, ENOMEM, FAILURE);
+	round->by_mark = true;
+	round->highest_mark = highest;
+	return end_all(flows_fd, round, ended, error);
 }

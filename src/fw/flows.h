@@ -3,6 +3,7 @@
 #define FW_FLOWS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "policy/addr.h"
@@ -13,5 +14,8 @@ int flows_open(struct error *error);
 /* Deletes each conntrack entry whose original destination lies in one of the networks: the next packet of the flow meets the rules as a new one.
  * nets of count 0 deletes every entry. ended: how many (may be NULL). */
 int flows_end(int flows_fd, const struct addr_net *nets, size_t count, size_t *ended, struct error *error);
+
+/* Deletes each entry whose conntrack mark is higher than highest (enum ruleset_flow: flows that a more open state let out). */
+int flows_end_marked(int flows_fd, uint32_t highest, size_t *ended, struct error *error);
 
 #endif

@@ -10,7 +10,9 @@
 
 #define MESSAGE_MAX 400 /* octets of libnftables' message */
 #define APPLYING    "cannot apply the ruleset"
+#define LISTING     "cannot list the ruleset"
 #define LIST        "list table inet " RULESET_TABLE
+#define OUTPUT_JSON (NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS)
 
 /* libnftables says why only in words. */
 static int failure_code(const char *message)
@@ -94,11 +96,15 @@ int nft_apply(const char *commands, struct error *error)
 
 int nft_list_json(char **json, struct error *error)
 {
-	return run(
-		LIST, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS, "cannot list the ruleset", json, error);
+	return run(LIST, OUTPUT_JSON, LISTING, json, error);
+}
+
+int nft_list_json_terse(char **json, struct error *error)
+{
+	return run(LIST, OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE, LISTING, json, error);
 }
 
 int nft_list_text(char **text, bool terse, struct error *error)
 {
-	return run(LIST, terse ? NFT_CTX_OUTPUT_TERSE : 0, "cannot list the ruleset", text, error);
+	return run(LIST, terse ? NFT_CTX_OUTPUT_TERSE : 0, LISTING, text, error);
 }

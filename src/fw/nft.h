@@ -13,6 +13,8 @@ int nft_apply(const char *commands, struct error *error);
 
 /* Lists "table inet terok_shield" as JSON (libnftables-json(5)). json: caller frees. -ENOENT when there is no such table. */
 int nft_list_json(char **json, struct error *error);
+/* The same without the elements of named sets, and without reading them from the kernel. */
+int nft_list_json_terse(char **json, struct error *error);
 /* The same as nft prints it. terse: without the elements of sets. */
 int nft_list_text(char **text, bool terse, struct error *error);
 

@@ -9,6 +9,13 @@
  * forwarder, which still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked
  * upstream DNS; then nothing else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way
  * out; and then what the state allows.
+ *
+ * Marks of flows. A flow that was let out in `down` must not go on as established in `up`, not even for the moment between a change of
+ * rules and the end of its conntrack entry. So whatever is let out marks its flow with the state, from the strictest on, and the rule
+ * for established flows takes only marks of its own state and of stricter ones. The others meet the rules again with their next packet:
+ * those that are allowed are marked anew and go on without a break, the rest are refused, from the very packet at which the rules
+ * changed. A workload has no right to set marks. The input chain takes any established flow: what nothing can be sent through any more
+ * is ended by fw/shift.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,11 +42,7 @@ static const struct chain {
 	{"capture", "type nat hook output priority -100"},
 };
 
-static const struct set {
-	const char *name;
-	enum addr_family family;
-	bool with_port, learned, denied;
-} sets[] = {
+const struct ruleset_set ruleset_sets[RULESET_SETS] = {
 	{.name = "deny_v4", .family = ADDR_V4, .denied = true},
 	{.name = "deny_v6", .family = ADDR_V6, .denied = true},
 	{.name = "deny_port_v4", .family = ADDR_V4, .with_port = true, .denied = true},
@@ -77,6 +80,23 @@ static void rule_open(const struct sink *sink)
 		text_add((sink)->text, "\n");                                                                                              \
 	} while (0)
 
+uint32_t ruleset_flow_mark(enum shield_state state)
+{
+	switch (state) {
+	case SHIELD_UP:
+		return RULESET_FLOW_UP;
+	case SHIELD_DOWN:
+		return RULESET_FLOW_DOWN;
+	case SHIELD_DOWN_ALL:
+		return RULESET_FLOW_DOWN_ALL;
+	case SHIELD_BLOCK:
+	case SHIELD_INACTIVE:
+	case SHIELD_ERROR:
+		break;
+	}
+	return 0;
+}
+
 /* ---- chains ---- */
 
 static void refuse(const struct sink *sink, const char *prefix)
@@ -87,9 +107,25 @@ static void refuse(const struct sink *sink, const char *prefix)
 	rule(sink, "reject with icmpx admin-prohibited");
 }
 
+/* Statements that accept a flow which the state lets out: see "Marks of flows". */
+#define ACCEPT_FLOW "ct mark set 0x%08x accept"
+
 static void accept_logged(const struct sink *sink, const char *prefix)
 {
-	rule(sink, "counter log prefix \"%s" LOG_TAIL " accept", prefix, RULESET_LOG_GROUP);
+	rule(sink, "counter log prefix \"%s" LOG_TAIL " " ACCEPT_FLOW, prefix, RULESET_LOG_GROUP,
+		ruleset_flow_mark(sink->ruleset->state));
+}
+
+/* The flows that were let out in this state or in a stricter one, and those that came in. */
+static void accept_established(const struct sink *sink)
+{
+	uint32_t highest = ruleset_flow_mark(sink->ruleset->state);
+
+	rule_open(sink);
+	text_addf(sink->text, "ct state established,related ct mark { 0x%08x", RULESET_FLOW_INBOUND);
+	for (uint32_t mark = RULESET_FLOW_INBOUND + 1; mark <= highest; mark++)
+		text_addf(sink->text, ", 0x%08x", mark);
+	text_add(sink->text, " } accept\n");
 }
 
 static int compare_ranges(const void *a, const void *b)
@@ -144,7 +180,7 @@ static void open_gateway(const struct sink *sink)
 	text_addf(sink->text, "%s daddr %s tcp dport ", settings->host_gateway.family == ADDR_V4 ? "ip" : "ip6",
 		addr_format(&settings->host_gateway, gateway));
 	add_ports(sink->text, ranges, settings->loopback_port_count);
-	text_add(sink->text, " accept\n");
+	text_addf(sink->text, " " ACCEPT_FLOW "\n", ruleset_flow_mark(sink->ruleset->state));
 }
 
 static void open_published(const struct sink *sink, uint8_t protocol, const char *name)
@@ -161,22 +197,22 @@ static void open_published(const struct sink *sink, uint8_t protocol, const char
 	rule_open(sink);
 	text_addf(sink->text, "%s dport ", name);
 	add_ports(sink->text, ranges, count);
-	text_add(sink->text, " accept\n");
+	text_addf(sink->text, " " ACCEPT_FLOW "\n", RULESET_FLOW_INBOUND);
 }
 
 /* A jump for each set of a kind, by address alone and by address, protocol and port. */
 static void go_by_sets(const struct sink *sink, bool denied, const char *target)
 {
-	FOR_EACH(sets, i)
+	FOR_EACH(ruleset_sets, i)
 	{
-		const char *family = sets[i].family == ADDR_V4 ? "ip" : "ip6";
+		const char *family = ruleset_sets[i].family == ADDR_V4 ? "ip" : "ip6";
 
-		if (sets[i].denied != denied)
+		if (ruleset_sets[i].denied != denied)
 			continue;
-		if (sets[i].with_port)
-			rule(sink, "%s daddr . meta l4proto . th dport @%s goto %s", family, sets[i].name, target);
+		if (ruleset_sets[i].with_port)
+			rule(sink, "%s daddr . meta l4proto . th dport @%s goto %s", family, ruleset_sets[i].name, target);
 		else
-			rule(sink, "%s daddr @%s goto %s", family, sets[i].name, target);
+			rule(sink, "%s daddr @%s goto %s", family, ruleset_sets[i].name, target);
 	}
 }
 
@@ -192,7 +228,7 @@ static void output_chain(const struct sink *sink)
 	rule(sink, "ip daddr 127.0.0.1 " DNS "accept", RULESET_DNS_PORT);
 	rule(sink, "ip6 daddr ::1 " DNS "accept", RULESET_DNS_PORT);
 	rule(sink, "oif \"lo\" accept");
-	rule(sink, "ct state established,related accept");
+	accept_established(sink);
 	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept");
 	if (state == SHIELD_UP) {
 		/* The kernel's own reports of group memberships: refused too, but a record of each would be noise. */
@@ -281,19 +317,19 @@ static void add_chains(const struct ruleset *ruleset, struct text *text)
 
 /* ---- sets ---- */
 
-static void add_type(struct text *text, const struct set *set)
+static void add_type(struct text *text, const struct ruleset_set *set)
 {
 	text_add(text, set->family == ADDR_V4 ? "ipv4_addr" : "ipv6_addr");
 	if (set->with_port)
 		text_add(text, " . inet_proto . inet_service");
 }
 
-static bool set_holds(const struct set *set, const struct netset_entry *entry)
+static bool set_holds(const struct ruleset_set *set, const struct netset_entry *entry)
 {
 	return entry->net.addr.family == set->family && (entry->port != 0) == set->with_port;
 }
 
-static const struct netset *set_contents(const struct ruleset *ruleset, const struct set *set)
+static const struct netset *set_contents(const struct ruleset *ruleset, const struct ruleset_set *set)
 {
 	return set->denied ? ruleset->denied : ruleset->allowed;
 }
@@ -308,7 +344,7 @@ static void add_element(struct text *text, const struct netset_entry *entry)
 }
 
 /* before, then "{ A, B }" and after; nothing at all when the set is empty. */
-static void add_elements(const struct ruleset *ruleset, const struct set *set, struct text *text, const char *before, const char *after)
+static void add_elements(const struct ruleset *ruleset, const struct ruleset_set *set, struct text *text, const char *before, const char *after)
 {
 	const struct netset *contents = set_contents(ruleset, set);
 	bool first = true;
@@ -329,15 +365,15 @@ static void add_elements(const struct ruleset *ruleset, const struct set *set, s
 
 static void add_sets(const struct ruleset *ruleset, struct text *text)
 {
-	FOR_EACH(sets, i)
+	FOR_EACH(ruleset_sets, i)
 	{
-		text_addf(text, "\tset %s {\n\t\ttype ", sets[i].name);
-		add_type(text, &sets[i]);
-		if (sets[i].learned)
+		text_addf(text, "\tset %s {\n\t\ttype ", ruleset_sets[i].name);
+		add_type(text, &ruleset_sets[i]);
+		if (ruleset_sets[i].learned)
 			text_addf(text, "\n\t\tsize %d\n\t\tflags timeout\n\t\tcounter\n", LEARNED_SIZE);
 		else
 			text_add(text, "\n\t\tflags interval\n");
-		add_elements(ruleset, &sets[i], text, "\t\telements = ", "\n");
+		add_elements(ruleset, &ruleset_sets[i], text, "\t\telements = ", "\n");
 		text_add(text, "\t}\n");
 	}
 }
@@ -356,13 +392,13 @@ void ruleset_render_sets(const struct ruleset *ruleset, struct text *text)
 {
 	char before[64];
 
-	FOR_EACH(sets, i)
+	FOR_EACH(ruleset_sets, i)
 	{
-		if (sets[i].learned)
+		if (ruleset_sets[i].learned)
 			continue;
-		text_addf(text, "flush set inet " RULESET_TABLE " %s\n", sets[i].name);
-		snprintf(before, sizeof(before), "add element inet " RULESET_TABLE " %s ", sets[i].name);
-		add_elements(ruleset, &sets[i], text, before, "\n");
+		text_addf(text, "flush set inet " RULESET_TABLE " %s\n", ruleset_sets[i].name);
+		snprintf(before, sizeof(before), "add element inet " RULESET_TABLE " %s ", ruleset_sets[i].name);
+		add_elements(ruleset, &ruleset_sets[i], text, before, "\n");
 	}
 }
 
@@ -384,7 +420,7 @@ static void expect_chain(const struct ruleset *ruleset, const struct chain *chai
 	text_add(text, "\n");
 }
 
-static void expect_set(const struct set *set, struct text *text)
+static void expect_set(const struct ruleset_set *set, struct text *text)
 {
 	text_addf(text, "set %s type ", set->name);
 	add_type(text, set);
@@ -394,29 +430,34 @@ static void expect_set(const struct set *set, struct text *text)
 		text_add(text, " flags interval\n");
 }
 
+void ruleset_expect_elements(const struct ruleset *ruleset, struct text *text)
+{
+	FOR_EACH(ruleset_sets, i)
+	{
+		const struct netset *contents = set_contents(ruleset, &ruleset_sets[i]);
+
+		for (size_t j = 0; !ruleset_sets[i].learned && j < contents->count; j++) {
+			if (!set_holds(&ruleset_sets[i], &contents->entries[j]))
+				continue;
+			text_addf(text, "element %s ", ruleset_sets[i].name);
+			add_element(text, &contents->entries[j]);
+			text_add(text, "\n");
+		}
+	}
+}
+
 void ruleset_expect(const struct ruleset *ruleset, struct text *text)
 {
 	struct sink sink = {.ruleset = ruleset, .text = text, .expect = true};
 
 	FOR_EACH(chains, i)
 	expect_chain(ruleset, &chains[i], text);
-	FOR_EACH(sets, i)
-	expect_set(&sets[i], text);
+	FOR_EACH(ruleset_sets, i)
+	expect_set(&ruleset_sets[i], text);
 	FOR_EACH(chains, i)
 	{
 		sink.chain = chains[i].name;
 		chain_rules(&sink);
 	}
-	FOR_EACH(sets, i)
-	{
-		const struct netset *contents = set_contents(ruleset, &sets[i]);
-
-		for (size_t j = 0; !sets[i].learned && j < contents->count; j++) {
-			if (!set_holds(&sets[i], &contents->entries[j]))
-				continue;
-			text_addf(text, "element %s ", sets[i].name);
-			add_element(text, &contents->entries[j]);
-			text_add(text, "\n");
-		}
-	}
+	ruleset_expect_elements(ruleset, text);
 }

@@ -5,6 +5,8 @@
 #ifndef FW_RULESET_H
 #define FW_RULESET_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "policy/netset.h"
@@ -15,8 +17,27 @@
 #define RULESET_MARK      0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
 #define RULESET_LOG_GROUP 100
 #define RULESET_DNS_PORT  53
+
+/* Conntrack marks, from the strictest on: who let the flow in or out. 0: a flow that each of its packets' own rule accepts (loopback,
+ * DNS). */
+enum ruleset_flow {
+	RULESET_FLOW_INBOUND = 1, /* came in through a published port */
+	RULESET_FLOW_UP,
+	RULESET_FLOW_DOWN,
+	RULESET_FLOW_DOWN_ALL,
+};
+
 /* What ruleset_render() begins with: afterwards there is no table, whether there was one or not. */
 #define RULESET_RESET "add table inet " RULESET_TABLE "\ndelete table inet " RULESET_TABLE "\n"
+
+/* The sets of the table; the same in every state. */
+struct ruleset_set {
+	const char *name;
+	enum addr_family family;
+	bool with_port, learned, denied;
+};
+#define RULESET_SETS 12
+extern const struct ruleset_set ruleset_sets[RULESET_SETS];
 
 struct ruleset {
 	enum shield_state state; /* up, down, down_all or block */
@@ -24,6 +45,9 @@ struct ruleset {
 	const struct netset *allowed; /* normalized */
 	const struct netset *denied;
 };
+
+/* The mark that flows get in a state, and the highest that passes as established in it; 0 in `block`, where none does. */
+uint32_t ruleset_flow_mark(enum shield_state state);
 
 /* The whole transaction for a namespace that may or may not have the table: "add table; delete table; add table { ... }". Learned sets are
  * empty. Checks are the caller's (state is one of the four). */
@@ -39,5 +63,7 @@ void ruleset_render_sets(const struct ruleset *ruleset, struct text *text);
 /* What verification expects, one item a line: "chain NAME type T hook H prio P policy P", "set NAME type T flags F", "rule CHAIN TEXT", and
  * "element SET NETWORK" for the allow and deny sets; sorted by kind in the order of rendering. */
 void ruleset_expect(const struct ruleset *ruleset, struct text *text);
+/* Only its lines for elements. */
+void ruleset_expect_elements(const struct ruleset *ruleset, struct text *text);
 
 #endif

@@ -26,6 +26,7 @@
 
 struct setwriter {
 	struct mnl_socket *socket;
+	bool reads_only;
 	bool renews;
 	uint32_t sequence;       /* of the message put last */
 	uint32_t batch_sequence; /* of the batch's first message */
@@ -267,6 +268,8 @@ int setwriter_add(struct setwriter *writer, const struct setwriter_key *key, uin
 	struct element element;
 	int result = element_from_key(&element, key);
 
+	if (writer->reads_only)
+		return -EPERM;
 	if (result || timeout_ms < 1000)
 		return -EINVAL;
 	if (!has_room(writer, replace ? 3 : 1))
@@ -422,7 +425,7 @@ static int open_socket(struct setwriter *writer)
 	return 0;
 }
 
-int setwriter_open(struct setwriter **opened, struct error *error)
+static int open_writer(struct setwriter **opened, bool reads_only, struct error *error)
 {
 	struct setwriter *writer = calloc(1, sizeof(*writer));
 	int result;
@@ -434,7 +437,8 @@ int setwriter_open(struct setwriter **opened, struct error *error)
 		error_errno(error, -result, "cannot open a netlink socket for nftables");
 		goto fail;
 	}
-	result = probe(writer);
+	writer->reads_only = reads_only;
+	result = reads_only ? 0 : probe(writer);
 	if (result) {
 		error_errno(error, -result, "cannot try out how nftables sets renew their timeouts");
 		goto fail;
@@ -444,6 +448,16 @@ int setwriter_open(struct setwriter **opened, struct error *error)
 fail:
 	setwriter_close(writer);
 	return result;
+}
+
+int setwriter_open(struct setwriter **opened, struct error *error)
+{
+	return open_writer(opened, false, error);
+}
+
+int setwriter_open_reader(struct setwriter **opened, struct error *error)
+{
+	return open_writer(opened, true, error);
 }
 
 void setwriter_close(struct setwriter *writer)

@@ -271,6 +271,7 @@ int main(int argc, char **argv)
 		if (event_base_loop(proxy.base, EVLOOP_ONCE) < 0)
 			break;
 		outbox_flush(&proxy);
+		pendings_tidy(&proxy);
 	}
 	proxy_stop(&proxy);
 	return 0;

@@ -1,8 +1,8 @@
 /* Questions in flight, and the exchange with the upstream servers.
  *
- * Theory of operation. A pending question is in one of two states: it waits for a datagram on a socket of its own (UDP), or it talks over a connection of
- * its own (TCP, after an answer that was truncated). The socket is connected, so the kernel lets only the server's address and port in, its source port is the kernel's
- * unpredictable choice, and the id is fresh for each message. A message that is not the answer (wrong id, wrong question) is passed over and the wait goes on; one that is and
+ * Theory of operation. A pending question is in one of two states: it waits for a datagram at an outlet (UDP, outlet.h), or it talks over a connection of
+ * its own (TCP, after an answer that was truncated). An outlet is connected, so the kernel lets only the server's address and port in, its source port is
+ * fresh for each message, and so is the id. A message that is not the answer (wrong id, wrong question) is passed over and the wait goes on; one that is and
  * is malformed, a refusal by the server, an ICMP error or the timeout lead to the next attempt, with the next server. After PENDING_ATTEMPTS, or when every server has
  * refused, those who wait are told, with the rcode of the last refusal: a client treats REFUSED for AAAA otherwise than SERVFAIL.
  * pending_free() undoes a pending question completely, whatever its state.
@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "dns/answer.h"
 #include "fw/ruleset.h"
+#include "proxy/outlet.h"
 #include "proxy/query.h"
 #include "proxy/upstream.h"
 
@@ -35,8 +36,8 @@ struct pending {
 	unsigned refusals; /* servers that answered with an rcode that is no answer */
 	unsigned server;
 	uint16_t id;
-	int fd; /* UDP; -1 */
-	struct event *event;
+	struct outlet *outlet;	    /* UDP; NULL */
+	struct event *timer;
 	struct bufferevent *stream; /* TCP; NULL */
 	int last_error_ede;
 	int last_rcode; /* what those who wait are told in the end */
@@ -45,18 +46,28 @@ struct pending {
 struct pendings {
 	struct hash_key hash_key;
 	struct upstreams upstreams;
+	struct outlets *outlets;
+	const struct timeval *timeout; /* PENDING_TIMEOUT_MS, as one of libevent's common timeouts: a queue instead of a heap */
 	struct pending *buckets[BUCKETS];
 	struct pending *free;
 	struct waiting *free_waiting;
 	size_t count;
 	struct answer answer;
-	uint8_t received[MESSAGE_MAX];
+	uint8_t received[MESSAGE_MAX]; /* by TCP */
 	uint8_t rewritten[MESSAGE_MAX];
 	struct pending pool[PENDING_MAX];
 	struct waiting waiting_pool[PENDING_CLIENTS_MAX];
 };
 
 static void pending_send(struct pending *pending);
+static bool udp_receive(void *owner, const uint8_t *wire, size_t length);
+
+static const struct timeval attempt_timeout = {.tv_sec = PENDING_TIMEOUT_MS / 1000, .tv_usec = PENDING_TIMEOUT_MS % 1000 * 1000};
+
+static uint32_t upstream_mark(const struct proxy *proxy)
+{
+	return proxy->settings.via == SETTINGS_VIA_CONTAINER ? RULESET_MARK : 0;
+}
 
 const struct question *pending_question(const struct pending *pending)
 {
@@ -80,6 +91,13 @@ struct pendings *pendings_new(struct proxy *proxy)
 	if (!pendings)
 		return NULL;
 	pendings->hash_key = hash_key_random();
+	pendings->timeout = event_base_init_common_timeout(proxy->base, &attempt_timeout);
+	pendings->outlets = outlets_new(proxy->base, PENDING_MAX, upstream_mark(proxy), udp_receive);
+	if (!pendings->timeout || !pendings->outlets) {
+		outlets_free(pendings->outlets);
+		free(pendings);
+		return NULL;
+	}
 	upstreams_load(&pendings->upstreams, &proxy->settings);
 	for (size_t i = PENDING_MAX; i--;) {
 		pendings->pool[i].next = pendings->free;
@@ -95,10 +113,10 @@ struct pendings *pendings_new(struct proxy *proxy)
 /* Closes the exchange with the present server. */
 static void exchange_close(struct pending *pending)
 {
-	if (pending->fd >= 0) {
-		event_del(pending->event);
-		close(pending->fd);
-		pending->fd = -1;
+	if (pending->outlet) {
+		event_del(pending->timer);
+		outlet_give_back(pending->proxy->pendings->outlets, pending->outlet);
+		pending->outlet = NULL;
 	}
 	if (pending->stream) {
 		bufferevent_free(pending->stream);
@@ -133,8 +151,9 @@ void pendings_free(struct pendings *pendings)
 		while (pendings->buckets[i])
 			pending_free(pendings->buckets[i]);
 	for (size_t i = 0; i < PENDING_MAX; i++)
-		if (pendings->pool[i].event)
-			event_free(pendings->pool[i].event);
+		if (pendings->pool[i].timer)
+			event_free(pendings->pool[i].timer);
+	outlets_free(pendings->outlets);
 	free(pendings);
 }
 
@@ -223,27 +242,23 @@ static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t
 	return true;
 }
 
-static void udp_event(evutil_socket_t fd, short what, void *context)
+/* From an outlet: a datagram, or the kernel's word that nobody is there. */
+static bool udp_receive(void *owner, const uint8_t *wire, size_t length)
+{
+	if (wire)
+		return pending_receive(owner, wire, length);
+	attempt_failed(owner, EDE_NETWORK_ERROR);
+	return true;
+}
+
+static void udp_timeout(evutil_socket_t fd, short what, void *context)
 {
 	struct pending *pending = context;
-	struct pendings *pendings = pending->proxy->pendings;
 
-	if (what & EV_TIMEOUT) {
-		pending->proxy->counters[COUNT_TIMEOUTS]++;
-		attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
-		return;
-	}
-	for (;;) {
-		ssize_t length = recv(fd, pendings->received, sizeof(pendings->received), MSG_DONTWAIT);
-
-		if (length < 0) {
-			if (errno != EAGAIN && errno != EINTR)
-				attempt_failed(pending, EDE_NETWORK_ERROR); /* ICMP says that nobody is there */
-			return;
-		}
-		if (pending_receive(pending, pendings->received, (size_t)length))
-			return;
-	}
+	(void)fd;
+	(void)what;
+	pending->proxy->counters[COUNT_TIMEOUTS]++;
+	attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
 }
 
 static void tcp_read(struct bufferevent *stream, void *context)
@@ -270,13 +285,6 @@ static void tcp_event(struct bufferevent *stream, short what, void *context)
 	if (what & BEV_EVENT_CONNECTED)
 		return;
 	attempt_failed(context, EDE_NO_REACHABLE_AUTHORITY);
-}
-
-static const struct timeval attempt_timeout = {.tv_sec = PENDING_TIMEOUT_MS / 1000, .tv_usec = PENDING_TIMEOUT_MS % 1000 * 1000};
-
-static uint32_t upstream_mark(const struct proxy *proxy)
-{
-	return proxy->settings.via == SETTINGS_VIA_CONTAINER ? RULESET_MARK : 0;
 }
 
 /* The same question to the same server by TCP. */
@@ -309,30 +317,22 @@ static void pending_tcp(struct pending *pending)
 static int attempt_start(struct pending *pending)
 {
 	struct proxy *proxy = pending->proxy;
-	struct upstreams *upstreams = &proxy->pendings->upstreams;
+	struct pendings *pendings = proxy->pendings;
 	uint8_t query[QUESTION_QUERY_MAX];
 	size_t length;
-	int fd;
+	int result;
 
-	pending->server = upstreams_choose(upstreams, pending->attempt);
-	fd = upstream_connect(&upstreams->servers[pending->server], SOCK_DGRAM, upstream_mark(proxy));
-	if (fd < 0)
-		return fd;
+	if (!pending->timer)
+		pending->timer = event_new(proxy->base, -1, 0, udp_timeout, pending);
+	if (!pending->timer)
+		return -ENOMEM;
+	pending->server = upstreams_choose(&pendings->upstreams, pending->attempt);
 	pending->id = hash_random16();
 	length = question_query(&pending->question, pending->id, query);
-	if (send(fd, query, length, MSG_DONTWAIT) != (ssize_t)length) {
-		close(fd);
-		return -EIO;
-	}
-	if (!pending->event)
-		pending->event = event_new(proxy->base, fd, EV_READ | EV_PERSIST, udp_event, pending);
-	else
-		event_assign(pending->event, proxy->base, fd, EV_READ | EV_PERSIST, udp_event, pending);
-	if (!pending->event || event_add(pending->event, &attempt_timeout)) {
-		close(fd);
-		return -ENOMEM;
-	}
-	pending->fd = fd;
+	result = outlet_send(pendings->outlets, &pendings->upstreams.servers[pending->server], pending, query, length, &pending->outlet);
+	if (result)
+		return result;
+	event_add(pending->timer, pendings->timeout);
 	proxy->counters[COUNT_UPSTREAM]++;
 	return 0;
 }
@@ -382,10 +382,14 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 	pending->waiting_end = &pending->waiting;
 	pending->attempt = pending->refusals = 0;
 	pending->last_rcode = RCODE_SERVFAIL;
-	pending->fd = -1;
 	waiting_add(pendings, pending, client, question);
 	pending_send(pending);
 	return 0;
+}
+
+void pendings_tidy(struct proxy *proxy)
+{
+	outlets_refresh(proxy->pendings->outlets);
 }
 
 void pendings_refresh(struct proxy *proxy)

@@ -30,6 +30,9 @@ void pendings_free(struct pendings *pendings);
  * through query_answered() or query_failed(), before this returns when nothing could be sent, and so always through the outbox. */
 int pending_ask(struct proxy *proxy, const struct client *client, const struct question *question);
 
+/* At the end of each turn of the loop, when the replies are out: makes ready what the next questions need. */
+void pendings_tidy(struct proxy *proxy);
+
 /* Once a second: follows the host's resolv.conf when no upstream is configured. */
 void pendings_refresh(struct proxy *proxy);
 

@@ -82,22 +82,30 @@ unsigned upstreams_choose(const struct upstreams *upstreams, unsigned attempt)
 	return (upstreams->preferred + attempt) % upstreams->count;
 }
 
-int upstream_connect(const struct addr_endpoint *server, int type, uint32_t mark)
+int upstream_reconnect(int fd, const struct addr_endpoint *server)
 {
-	bool v4 = server->addr.family == ADDR_V4;
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(server->port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(server->port)};
-	cleanup_fd int fd = socket(v4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int result;
+
+	memcpy(&in.sin_addr, server->addr.octets, 4);
+	memcpy(&in6.sin6_addr, server->addr.octets, 16);
+	if (server->addr.family == ADDR_V4)
+		result = connect(fd, (struct sockaddr *)&in, sizeof(in));
+	else
+		result = connect(fd, (struct sockaddr *)&in6, sizeof(in6));
+	return result && errno != EINPROGRESS ? -errno : 0;
+}
+
+int upstream_connect(const struct addr_endpoint *server, int type, uint32_t mark)
+{
+	cleanup_fd int fd = socket(server->addr.family == ADDR_V4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int result;
 
 	if (fd < 0)
 		return -errno;
 	if (mark && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
 		return -errno;
-	memcpy(&in.sin_addr, server->addr.octets, 4);
-	memcpy(&in6.sin6_addr, server->addr.octets, 16);
-	result = v4 ? connect(fd, (struct sockaddr *)&in, sizeof(in)) : connect(fd, (struct sockaddr *)&in6, sizeof(in6));
-	if (result && errno != EINPROGRESS)
-		return -errno;
-	return take_fd(fd);
+	result = upstream_reconnect(fd, server);
+	return result ? result : take_fd(fd);
 }

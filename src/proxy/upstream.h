@@ -31,4 +31,7 @@ unsigned upstreams_choose(const struct upstreams *upstreams, unsigned attempt);
  * mark: SO_MARK to set, 0 for none. Returns the descriptor or a negative errno. */
 int upstream_connect(const struct addr_endpoint *server, int type, uint32_t mark);
 
+/* Connects a socket of the server's family to it. Returns 0 (also when a TCP connection is under way) or a negative errno. */
+int upstream_reconnect(int fd, const struct addr_endpoint *server);
+
 #endif

@@ -20,6 +20,7 @@ check_output "the status of a stopped container is inactive" '^inactive $' shiel
 check "podman start" pod start web
 shielded "after podman stop and start"
 pod kill web >/dev/null 2>&1
+pod wait web >/dev/null 2>&1	# kill does not wait, and podman takes the network down after it
 check "the forwarder ends with a kill" eventually 5 no_proxies
 check "podman start" pod start web
 shielded "after podman kill and start"

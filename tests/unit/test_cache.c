@@ -231,6 +231,10 @@ static void what_must_not_be_kept_is_not(void **state)
 
 	store_number(*state, "www.example.com", 0, 1);
 	assert_false(find(*state, "www.example.com", TYPE_A));
+	store_number(*state, "other.example.com", 300, 1);
+	store_number(*state, "other.example.com", 0, 2); /* nor does it drive out what is there */
+	assert_true(find(*state, "other.example.com", TYPE_A));
+	assert_number(1);
 	start("www.example.com", TYPE_A); /* negative without an SOA */
 	store(*state, &question);
 	assert_false(find(*state, "www.example.com", TYPE_A));

@@ -29,6 +29,7 @@ static const struct name_case name_cases[] = {
 	{"root", 12, OCTETS("\0"), ".", 13},
 	{"plain", 12, OCTETS("\3www\7example\3com\0rest"), "www.example.com", 29},
 	{"upper case is lowered", 12, OCTETS("\3wWw\7EXAMPLE\3com\0"), "www.example.com", 29},
+	{"the first and the last letter", 12, OCTETS("\4AZaz\0"), "azaz", 18},
 	{"octets next to the letters stay", 12, OCTETS("\4@[`{\0"), "\\064\\091\\096\\123", 18},
 	{"octets above the letters stay", 12, OCTETS("\3\xc1\xda\xff\0"), "\\193\\218\\255", 17},
 	{"a NUL in a label does not end it", 12, OCTETS("\5a\0b.c\3com\0"), "a\\000b\\046c.com", 23},

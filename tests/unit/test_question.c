@@ -200,6 +200,18 @@ static void answer_record(struct wire *wire)
 	wire_line(wire, WIRE_ANSWER, "www.example.com. 1 IN A 192.0.2.1");
 }
 
+static void counted_answer_missing(struct wire *wire)
+{
+	plain(wire);
+	wire_count(wire, WIRE_ANSWER);
+}
+
+static void counted_authority_missing(struct wire *wire)
+{
+	plain(wire);
+	wire_count(wire, WIRE_AUTHORITY);
+}
+
 static void authority_record(struct wire *wire)
 {
 	plain(wire);
@@ -328,6 +340,8 @@ static void other_messages_get_the_rcode_of_the_rfcs(void **state)
 		{"a record that is not counted", uncounted_record, RCODE_FORMERR},
 		{"an answer record", answer_record, RCODE_FORMERR},
 		{"an authority record", authority_record, RCODE_FORMERR},
+		{"ANCOUNT 1 without a record", counted_answer_missing, RCODE_FORMERR},
+		{"NSCOUNT 1 without a record", counted_authority_missing, RCODE_FORMERR},
 		{"ARCOUNT 1 without a record", counted_record_missing, RCODE_FORMERR},
 		{"two OPT", two_opt, RCODE_FORMERR},
 		{"OPT of a name", opt_of_a_name, RCODE_FORMERR},

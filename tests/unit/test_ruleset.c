@@ -90,11 +90,11 @@ static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
 		"@deny_port_v6 goto denied",
 		"ip daddr 127.0.0.1 meta l4proto",
 		"oif \"lo\" accept",
-		"ct state established,related accept",
+		"ct state established,related ct mark { 0x00000001, 0x00000002 } accept",
 		"nd-neighbor-solicit",
 		"meta mark 0x74656b31 meta l4proto",
 		"\t\tmeta l4proto { tcp, udp } th dport 53 goto blocked",
-		"ip daddr 10.0.2.2 tcp dport { 443, 8080-8081, 65535 } accept",
+		"ip daddr 10.0.2.2 tcp dport { 443, 8080-8081, 65535 } ct mark set 0x00000002 accept",
 		"@allow_v4 goto allowed",
 		"@allow_port_v6",
 		"@learned_v4 goto allowed",
@@ -103,9 +103,9 @@ static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
 		"fe80::/10 } goto private",
 		"\t\tgoto blocked\n",
 		"chain input",
-		"tcp dport { 80, 8000-8020 } accept",
-		"udp dport 5000 accept",
-		"sctp dport 9-10 accept",
+		"tcp dport { 80, 8000-8020 } ct mark set 0x00000001 accept",
+		"udp dport 5000 ct mark set 0x00000001 accept",
+		"sctp dport 9-10 ct mark set 0x00000001 accept",
 	};
 	cleanup_text struct text text = {0};
 	struct ruleset_parts parts;

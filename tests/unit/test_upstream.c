@@ -253,6 +253,7 @@ static void the_mark_is_set_or_the_socket_is_not_made(void **state)
 	uint32_t mark = 0;
 
 	(void)state;
+	assert_true(server >= 0);
 	if (fd == -EPERM) { /* the right is missing: no socket without its mark */
 		assert_int_not_equal(geteuid(), 0);
 		return;
@@ -270,6 +271,7 @@ static void source_ports_differ(void **state)
 	bool differ = false;
 
 	(void)state;
+	assert_true(server >= 0);
 	for (int i = 0; i < 8; i++) {
 		cleanup_fd int fd = upstream_connect(&endpoint, SOCK_DGRAM, 0);
 		struct sockaddr_in own;

@@ -1,0 +1,107 @@
+/* JSON and colour on standard output. */
+#include "cli/output.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+int output_json(struct cJSON *value, struct error *error)
+{
+	cleanup_free char *printed = value ? cJSON_PrintUnformatted(value) : NULL;
+	cJSON_Delete(value);
+	if (!printed)
+		return error_set(error, ENOMEM, "out of memory");
+	puts(printed);
+	return 0;
+}
+
+/* The octets of the UTF-8 character at text, 0 when there is none (RFC 3629 section 4). */
+static size_t character_length(const unsigned char *text)
+{
+	static const struct {
+		unsigned char first, last; /* of the first octet */
+		unsigned char low, high;   /* of the second */
+		size_t length;
+	} forms[] = {
+		{0x01, 0x7f, 0, 0, 1},
+		{0xc2, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		if (text[0] < forms[i].first || text[0] > forms[i].last)
+			continue;
+		if (forms[i].length > 1 && (text[1] < forms[i].low || text[1] > forms[i].high))
+			return 0;
+		for (size_t j = 2; j < forms[i].length; j++) {
+			if (text[j] < 0x80 || text[j] > 0xbf)
+				return 0;
+		}
+		return forms[i].length;
+	}
+	return 0;
+}
+
+static bool is_utf8(const char *string)
+{
+	for (const unsigned char *at = (const unsigned char *)string; *at;) {
+		size_t length = character_length(at);
+		if (length == 0)
+			return false;
+		at += length;
+	}
+	return true;
+}
+
+struct cJSON *output_string(const char *string)
+{
+	if (!string)
+		return cJSON_CreateNull();
+	if (is_utf8(string))
+		return cJSON_CreateString(string);
+	cleanup_text struct text escaped = {0};
+	text_add_escaped(&escaped, string, strlen(string), strlen(string));
+	return text_failed(&escaped) ? NULL : cJSON_CreateString(escaped.data);
+}
+
+void output_add(struct cJSON *parent, const char *name, struct cJSON *value, bool *failed)
+{
+	bool added = parent && value && (name ? cJSON_AddItemToObject(parent, name, value) : cJSON_AddItemToArray(parent, value));
+	if (added)
+		return;
+	cJSON_Delete(value);
+	*failed = true;
+}
+
+const char *output_lifetime(char text[OUTPUT_LIFETIME_MAX], uint64_t ms)
+{
+	uint64_t seconds = ms / 1000;
+	if (seconds >= 3600)
+		snprintf(text, OUTPUT_LIFETIME_MAX, "%" PRIu64 "h%02um", seconds / 3600, (unsigned)(seconds / 60 % 60));
+	else if (seconds >= 60)
+		snprintf(text, OUTPUT_LIFETIME_MAX, "%um%02us", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
+	else
+		snprintf(text, OUTPUT_LIFETIME_MAX, "%us", (unsigned)seconds);
+	return text;
+}
+
+const char *output_style(enum output_style style)
+{
+	static const char *const sequences[] = {
+		[OUTPUT_GOOD] = "\033[32m", [OUTPUT_BAD] = "\033[31m", [OUTPUT_FAINT] = "\033[2m", [OUTPUT_PLAIN] = "\033[0m"};
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	bool plain = !isatty(STDOUT_FILENO) || (no_colour && *no_colour) || !terminal || strcmp(terminal, "dumb") == 0;
+	return plain ? "" : sequences[style];
+}
