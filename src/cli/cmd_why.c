@@ -247,11 +247,7 @@ static int json_print(const struct answer *answer, struct error *error)
 		output_add(addresses, NULL, element_json(answer, &answer->look->learned.list[why->elements[i]], &failed), &failed);
 	output_add(object, "addresses", addresses, &failed);
 	output_add(object, "change", output_string(answer->change[0] ? answer->change : NULL), &failed);
-	if (failed) {
-		cJSON_Delete(object);
-		object = NULL;
-	}
-	return output_json(object, error);
+	return output_json(object, failed, error);
 }
 
 enum command_exit cmd_why(const struct command_options *options, struct error *error)

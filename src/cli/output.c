@@ -12,9 +12,9 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-int output_json(struct cJSON *value, struct error *error)
+int output_json(struct cJSON *value, bool failed, struct error *error)
 {
-	cleanup_free char *printed = value ? cJSON_PrintUnformatted(value) : NULL;
+	cleanup_free char *printed = value && !failed ? cJSON_PrintUnformatted(value) : NULL;
 	cJSON_Delete(value);
 	if (!printed)
 		return error_set(error, ENOMEM, "out of memory");

@@ -9,8 +9,8 @@
 
 struct cJSON;
 
-/* Prints a value as one line and frees it. NULL, or a value that could not be completed (see output_add()), is -ENOMEM. */
-int output_json(struct cJSON *value, struct error *error);
+/* Prints a value as one line and frees it. NULL, or failed as output_add() set it, is -ENOMEM. */
+int output_json(struct cJSON *value, bool failed, struct error *error);
 
 /* A string for JSON: octets that are not UTF-8 come as text_add_escaped() shows them, since JSON cannot hold them. NULL gives null.
  * Returns NULL when there is no memory. */

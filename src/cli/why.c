@@ -157,6 +157,13 @@ static bool is_private(const struct addr *addr)
 	return false;
 }
 
+/* Of the container itself. Not the IPv6 forms that only carry such an address: they leave through the network. */
+static bool is_loopback(const struct addr *addr)
+{
+	static const uint8_t v6[16] = {[15] = 1};
+	return addr->family == ADDR_V4 ? addr->octets[0] == 127 : memcmp(addr->octets, v6, sizeof(v6)) == 0;
+}
+
 static int element_note(struct why *why, size_t index)
 {
 	size_t *grown = reallocarray(why->elements, why->element_count + 1, sizeof(*grown));
@@ -227,8 +234,7 @@ static bool is_opened_loopback(const struct settings *settings, const struct why
 
 static void addr_decide(struct why *why, const struct why_view *view, const struct why_destination *destination)
 {
-	bool loopback = addr_scope(&destination->addr) == ADDR_LOOPBACK &&
-			(destination->addr.family == ADDR_V4 || destination->addr.octets[15] == 1);
+	bool loopback = is_loopback(&destination->addr);
 	policy_lookup_addr(view->policy, &destination->addr, &why->match);
 	why->has_match = why->match.verdict != POLICY_UNLISTED;
 	if (view->state == SHIELD_BLOCK)
