@@ -647,8 +647,9 @@ int main(int argc, char **argv)
 	}
 	if (with_podman)
 		start_podman(bench.quick);
-	if (with_load) {
+	if (with_load)
 		load_run_all();
+	if (with_load && !bench.only_case) {
 		picture_latency(output);
 		picture_sizes(output);
 	}
@@ -656,6 +657,6 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/bench.json", output);
 	if (report_json(path, machine, bench.quick))
 		bench_die("cannot write %s", path);
-	printf("\nwritten: %s%s\n", path, with_load ? ", latency.svg, set-size.svg" : "");
+	printf("\nwritten: %s%s\n", path, with_load && !bench.only_case ? ", latency.svg, set-size.svg" : "");
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* resolve: has the forwarder look up every name of the profiles, several at a time, so that dead names do not add up. */
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli/container.h"
+#include "cli/output.h"
 #include "state/control.h"
 
 #define WORKERS            16
@@ -79,10 +81,9 @@ static int by_addr(const void *a, const void *b)
 					     : memcmp(left->octets, right->octets, sizeof(left->octets));
 }
 
-/* Adds the addresses of one answer; says on stderr when there are none. */
+/* Adds the addresses of one answer. */
 static int addresses_take(const struct lookup *lookup, struct addr **addresses, size_t *count)
 {
-	size_t before = *count;
 	for (const char *line = lookup->answer.data ? lookup->answer.data : ""; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		struct addr parsed;
 		if (strncmp(line, "address ", 8) != 0 || addr_parse(&parsed, line + 8, strcspn(line + 8, " \n")))
@@ -93,20 +94,53 @@ static int addresses_take(const struct lookup *lookup, struct addr **addresses, 
 		*addresses = grown;
 		grown[(*count)++] = parsed;
 	}
-	if (*count == before)
-		fprintf(stderr, "note: %s does not resolve%s%s\n", lookup->name, lookup->error.code ? ": " : "",
-			lookup->error.code ? lookup->error.text : "");
 	return 0;
+}
+
+static int report_json(const struct lookups *lookups, const char *container, struct error *error)
+{
+	cJSON *object = cJSON_CreateObject(), *names = cJSON_CreateArray();
+	bool failed = false;
+	for (size_t i = 0; i < lookups->count; i++) {
+		const struct lookup *lookup = &lookups->list[i];
+		cleanup_free struct addr *addresses = NULL;
+		size_t count = 0;
+		cJSON *entry = cJSON_CreateObject(), *list = cJSON_CreateArray();
+		failed = addresses_take(lookup, &addresses, &count) || failed;
+		for (size_t j = 0; j < count; j++) {
+			char text[ADDR_TEXT_MAX];
+			output_add(list, NULL, cJSON_CreateString(addr_format(&addresses[j], text)), &failed);
+		}
+		output_add(entry, "name", cJSON_CreateString(lookup->name), &failed);
+		output_add(entry, "addresses", list, &failed);
+		output_add(entry, "problem",
+			output_string(count > 0            ? NULL
+				      : lookup->error.code ? lookup->error.text
+							   : "it has no address"),
+			&failed);
+		output_add(names, NULL, entry, &failed);
+	}
+	output_add(object, "container", cJSON_CreateString(container), &failed);
+	output_add(object, "names", names, &failed);
+	return output_json(object, failed, error);
 }
 
 static int report(const struct lookups *lookups, const struct command_options *options, const char *container, struct error *error)
 {
 	cleanup_free struct addr *addresses = NULL;
-	size_t count = 0, unique = 0;
+	size_t count = 0, unique = 0, resolved = 0;
 	for (size_t i = 0; i < lookups->count; i++) {
-		if (addresses_take(&lookups->list[i], &addresses, &count))
+		const struct lookup *lookup = &lookups->list[i];
+		size_t before = count;
+		if (addresses_take(lookup, &addresses, &count))
 			return error_set(error, ENOMEM, "out of memory");
+		if (count == before)
+			fprintf(stderr, "note: %s does not resolve%s%s\n", lookup->name, lookup->error.code ? ": " : "",
+				lookup->error.code ? lookup->error.text : "");
+		resolved += count > before;
 	}
+	if (resolved < lookups->count)
+		fprintf(stderr, "note: %zu of %zu names resolve\n", resolved, lookups->count);
 	if (count > 0)
 		qsort(addresses, count, sizeof(*addresses), by_addr);
 	for (size_t i = 0; i < count; i++) {
@@ -140,7 +174,8 @@ enum command_exit cmd_resolve(const struct command_options *options, struct erro
 		rc = error_set(error, ENOMEM, "out of memory");
 	if (!rc) {
 		lookups_run(&lookups);
-		rc = report(&lookups, options, container.identity.container, error);
+		rc = options->json ? report_json(&lookups, container.identity.container, error)
+				   : report(&lookups, options, container.identity.container, error);
 	}
 	for (size_t i = 0; i < lookups.count; i++)
 		text_free(&lookups.list[i].answer);

@@ -122,7 +122,7 @@ static int folder_remove(const struct bundle *bundle, bool shared, struct error 
 	return error_set(error, ENOTEMPTY, "%s is kept: there are files in it that are not the shield's", bundle->path);
 }
 
-/* The bundle, also one that an earlier rm left without settings. */
+/* The bundle, also one that an earlier rm left without settings, or whose settings cannot be read. */
 static int bundle_find(struct bundle *bundle, char name[129], const struct command_options *options, struct error *error)
 {
 	cleanup_container struct container container = CONTAINER_INIT;
@@ -132,7 +132,7 @@ static int bundle_find(struct bundle *bundle, char name[129], const struct comma
 	snprintf(name, 129, "%s", rc ? options->container : container.identity.container);
 	if (rc == 0)
 		return bundle_open(bundle, container.bundle.path, error);
-	if (rc == -ENOENT && paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0)
+	if (paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0)
 		return 0;
 	return error_set(error, missing.code, "%s", missing.text);
 }

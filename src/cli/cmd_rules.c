@@ -112,7 +112,8 @@ static void filling_next(struct filling *filling)
 static void set_fill(struct filling *filling, const char *set, size_t length)
 {
 	filling->written = 0;
-	for (size_t i = 0; i < filling->look->learned.count; i++) {
+	bool learned = strncmp(set, "learned_", strlen("learned_")) == 0;
+	for (size_t i = 0; learned && i < filling->look->learned.count; i++) {
 		const char *name = learned_set(filling->elements[i]);
 		if (strlen(name) != length || memcmp(name, set, length) != 0)
 			continue;
@@ -247,11 +248,7 @@ static int json_print(const struct container *container, const struct look *look
 	output_add(root, "learned", array, &failed);
 	output_add(root, "allowed", networks_json(look, "allow_", &failed), &failed);
 	output_add(root, "denied", networks_json(look, "deny_", &failed), &failed);
-	if (failed) {
-		cJSON_Delete(root);
-		root = NULL;
-	}
-	return output_json(root, error);
+	return output_json(root, failed, error);
 }
 
 static enum command_exit nothing_found(const struct container *container, struct error *error)

@@ -2,46 +2,25 @@
  *
  * Theory of operation. Under the bundle's lock the wanted state is written, then the kernel is changed and verified. If the kernel
  * step fails the wanted state is put back. The forwarder is told last: when it opens (down) the rules are open already, when it
- * closes (up, block) they are closed already. */
+ * closes (up, block) they are closed already. Rules and sets are made from all records, and the forwarder reads all lists: so whatever
+ * an earlier command left half done when it was killed is done with this. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
 #include "cli/container.h"
 #include "cli/inside.h"
-#include "fw/flows.h"
-#include "fw/nft.h"
-#include "fw/verify.h"
-#include "state/control.h"
-
-#define CONTROL_TIMEOUT_MS 5000
-
-struct kernel_shift {
-	const struct ruleset *ruleset;
-	const char *commands;
-	bool end_flows;
-};
+#include "fw/shift.h"
 
 static int kernel_work(void *context, struct text *output, struct error *error)
 {
-	const struct kernel_shift *shift = context;
 	(void)output;
-	cleanup_free char *json = NULL;
-	int rc = nft_apply(shift->commands, error);
-	if (!rc)
-		rc = nft_list_json(&json, error);
-	if (!rc)
-		rc = verify_ruleset(shift->ruleset, json, error);
-	if (rc || !shift->end_flows)
-		return rc;
-	cleanup_fd int flows_fd = flows_open(error);
-	return flows_fd < 0 ? flows_fd : flows_end(flows_fd, NULL, 0, NULL, error);
+	return shift_to(context, error);
 }
 
-/* Connections that were open before would pass as established; what is allowed comes back through the sets. */
-static bool ends_flows(enum shield_state state)
+/* What closes the shield. */
+static bool closes(enum shield_state state)
 {
 	return state == SHIELD_UP || state == SHIELD_BLOCK;
 }
@@ -49,17 +28,12 @@ static bool ends_flows(enum shield_state state)
 static int kernel_shift(const struct container *container, enum shield_state state, struct error *error)
 {
 	cleanup_policy struct policy *policy = NULL;
-	cleanup_text struct text commands = {0};
 	struct ruleset ruleset;
 	int rc = container_ruleset(container, &ruleset, &policy, error);
 	if (rc)
 		return rc;
 	ruleset.state = state;
-	ruleset_render_change(&ruleset, &commands);
-	if (text_failed(&commands))
-		return error_set(error, ENOMEM, "out of memory");
-	struct kernel_shift shift = {.ruleset = &ruleset, .commands = commands.data, .end_flows = ends_flows(state)};
-	return inside_run(&container->runtime, kernel_work, &shift, NULL, error);
+	return inside_run(&container->runtime, kernel_work, &ruleset, NULL, error);
 }
 
 /* A state file that cannot be read does not keep `up` and `block` from closing the shield. */
@@ -68,7 +42,7 @@ static int state_before(const struct container *container, enum shield_state wan
 	struct error unreadable = {0};
 	*old = SHIELD_UP;
 	int rc = bundle_state_read(&container->bundle, old, &unreadable);
-	if (rc && !ends_flows(wanted))
+	if (rc && !closes(wanted))
 		return error_set(error, unreadable.code, "%s", unreadable.text);
 	if (rc)
 		*old = SHIELD_UP;
@@ -92,9 +66,7 @@ static int shift(const struct container *container, enum shield_state state, str
 		return error_prefix(error, "the shield of %s could not be changed%s", container->identity.container,
 			restored ? "" : ", and its next start would be in the new state");
 	}
-	char request[32];
-	snprintf(request, sizeof(request), "state %s", shield_state_name(state));
-	rc = control_request(&container->bundle, request, CONTROL_TIMEOUT_MS, NULL, error);
+	rc = container_tell(container, state, NULL, error);
 	return rc ? error_prefix(error, "the rules are changed, but the forwarder was not told") : 0;
 }
 
@@ -103,7 +75,7 @@ static enum command_exit shift_run(const struct command_options *options, enum s
 {
 	if (container_open(container, options, error))
 		return COMMAND_FAILED;
-	if (!container->running && !ends_flows(state)) {
+	if (!container->running && !closes(state)) {
 		error_set(error, ESRCH, "%s does not run; only a running container's shield is taken down", container->identity.container);
 		return COMMAND_FAILED;
 	}

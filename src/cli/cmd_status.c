@@ -1,102 +1,133 @@
 /* status: of the installation, or one word for one container. */
-#include <errno.h>
+#include <cjson/cJSON.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/cleanup.h"
 #include "cli/container.h"
 #include "cli/environment.h"
-#include "cli/inside.h"
 #include "cli/launch.h"
-#include "fw/nft.h"
-#include "fw/verify.h"
+#include "cli/look.h"
+#include "cli/output.h"
 
-static int state_work(void *context, struct text *output, struct error *error)
+static int container_json(const struct container *container, const struct look *look, struct error *error)
 {
-	cleanup_free char *json = NULL;
-	struct error difference = {0};
-	int rc = nft_list_json(&json, error);
-	if (rc)
-		return rc;
-	enum shield_state state = verify_state(context, json, &difference);
-	text_add(output, shield_state_name(state));
-	if (state == SHIELD_ERROR)
-		text_addf(output, "\n%s", difference.text);
-	return 0;
+	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray();
+	bool failed = false;
+	output_add(root, "container", output_string(container->identity.container), &failed);
+	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
+	output_add(root, "difference", look->state == SHIELD_ERROR ? output_string(look->difference.text) : cJSON_CreateNull(), &failed);
+	output_add(root, "running", cJSON_CreateBool(look->state != SHIELD_INACTIVE), &failed);
+	output_add(root, "id",
+		container->running && container->runtime.container_id[0] ? output_string(container->runtime.container_id)
+									 : cJSON_CreateNull(),
+		&failed);
+	for (size_t i = 0; i < container->identity.profile_count; i++)
+		output_add(profiles, NULL, output_string(container->identity.profiles[i]), &failed);
+	output_add(root, "profiles", profiles, &failed);
+	return output_json(root, failed, error);
 }
 
 static enum command_exit container_status(const struct command_options *options, struct error *error)
 {
 	cleanup_container struct container container = CONTAINER_INIT;
-	cleanup_policy struct policy *policy = NULL;
-	cleanup_text struct text output = {0};
-	struct ruleset ruleset;
+	cleanup_look struct look look = {0};
 	if (container_open(&container, options, error))
 		return COMMAND_FAILED;
-	if (!container.running) {
-		puts(shield_state_name(SHIELD_INACTIVE));
-		return COMMAND_DONE;
-	}
-	int rc = container_ruleset(&container, &ruleset, &policy, error);
-	if (!rc)
-		rc = inside_run(&container.runtime, state_work, &ruleset, &output, error);
-	if (rc == -ESRCH) { /* it ended meanwhile */
-		*error = (struct error){0};
-		puts(shield_state_name(SHIELD_INACTIVE));
-		return COMMAND_DONE;
-	}
-	if (rc) {
-		puts(shield_state_name(SHIELD_ERROR));
+	if (look_take_parts(&look, &container, 0, error)) {
+		if (!options->json)
+			puts(shield_state_name(SHIELD_ERROR));
 		return COMMAND_FAILED;
 	}
-	char *reason = strchr(output.data, '\n');
-	if (reason)
-		*reason++ = '\0';
-	puts(output.data);
-	if (reason)
-		fprintf(stderr, "note: %s\n", reason);
+	if (options->json)
+		return container_json(&container, &look, error) ? COMMAND_FAILED : COMMAND_DONE;
+	puts(shield_state_name(look.state));
+	if (look.state == SHIELD_ERROR)
+		fprintf(stderr, "note: %s\n", look.difference.text);
 	return COMMAND_DONE;
 }
 
-static int profiles_print(const struct command_options *options, struct error *error)
+struct installation {
+	struct environment environment;
+	struct config config;
+	char **profiles;
+	size_t profile_count;
+};
+
+static int profiles_find(struct installation *installation, const struct command_options *options, struct error *error)
 {
 	struct launch_profile_path path;
-	char **names;
-	size_t count;
 	int rc = launch_profile_path_init(&path, options, error);
-	if (!rc)
-		rc = profile_names(&path.path, &names, &count, error);
-	if (rc)
-		return rc;
+	return rc ? rc : profile_names(&path.path, &installation->profiles, &installation->profile_count, error);
+}
+
+static const char *podman_text(const struct installation *installation)
+{
+	return installation->environment.podman.text[0] ? installation->environment.podman.text : NULL;
+}
+
+static const char *mode_text(const struct installation *installation)
+{
+	return installation->config.mode[0] ? installation->config.mode : "hook";
+}
+
+static void installation_print(const struct installation *installation)
+{
+	const struct environment *environment = &installation->environment;
+	printf("Version:  %s\n", SHIELD_VERSION);
+	printf("Podman:   %s\n", podman_text(installation) ? podman_text(installation) : "not found");
+	printf("Mode:     %s\n", mode_text(installation));
+	printf("Hooks:    %s\n", environment_hooks(environment));
+	printf("Health:   %s\n", environment_health(environment));
+	printf("Audit:    %s\n", installation->config.settings.audit ? "enabled" : "disabled");
 	printf("Profiles: ");
-	for (size_t i = 0; i < count; i++)
-		printf("%s%s", i > 0 ? ", " : "", names[i]);
+	for (size_t i = 0; i < installation->profile_count; i++)
+		printf("%s%s", i > 0 ? ", " : "", installation->profiles[i]);
 	putchar('\n');
-	profile_names_free(names, count);
-	return 0;
+}
+
+static void issues_print(const struct environment *environment)
+{
+	for (size_t i = 0; i < environment->issue_count; i++)
+		printf("Issue:    %s\n", environment->issues[i]);
+	if (environment->issue_count > 0)
+		printf("Hint:     `terok-shield check-environment` lists what is missing\n");
+}
+
+static int installation_json(const struct installation *installation, struct error *error)
+{
+	const struct environment *environment = &installation->environment;
+	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray(), *issues = cJSON_CreateArray();
+	bool failed = false;
+	output_add(root, "version", output_string(SHIELD_VERSION), &failed);
+	output_add(root, "podman", output_string(podman_text(installation)), &failed);
+	output_add(root, "mode", output_string(mode_text(installation)), &failed);
+	output_add(root, "hooks", output_string(environment_hooks(environment)), &failed);
+	output_add(root, "health", output_string(environment_health(environment)), &failed);
+	output_add(root, "audit", cJSON_CreateBool(installation->config.settings.audit), &failed);
+	for (size_t i = 0; i < installation->profile_count; i++)
+		output_add(profiles, NULL, output_string(installation->profiles[i]), &failed);
+	output_add(root, "profiles", profiles, &failed);
+	for (size_t i = 0; i < environment->issue_count; i++)
+		output_add(issues, NULL, output_string(environment->issues[i]), &failed);
+	output_add(root, "issues", issues, &failed);
+	return output_json(root, failed, error);
 }
 
 enum command_exit cmd_status(const struct command_options *options, struct error *error)
 {
 	if (options->container)
 		return container_status(options, error);
-	struct environment environment;
-	struct config config;
-	environment_check(&environment, options);
-	int rc = launch_config_load(&config, options, error);
-	if (!rc) {
-		printf("Version:  %s\n", SHIELD_VERSION);
-		printf("Podman:   %s\n", environment.podman.text[0] ? environment.podman.text : "not found");
-		printf("Mode:     %s\n", config.mode[0] ? config.mode : "hook");
-		printf("Hooks:    %s\n", environment_hooks(&environment));
-		printf("Health:   %s\n", environment_health(&environment));
-		printf("Audit:    %s\n", config.settings.audit ? "enabled" : "disabled");
-		rc = profiles_print(options, error);
-	}
-	config_free(&config);
-	for (size_t i = 0; i < environment.issue_count; i++)
-		printf("Issue:    %s\n", environment.issues[i]);
-	if (environment.issue_count > 0)
-		printf("Hint:     `terok-shield check-environment` lists what is missing\n");
+	struct installation installation = {0};
+	environment_check(&installation.environment, options);
+	int rc = launch_config_load(&installation.config, options, error);
+	if (!rc)
+		rc = profiles_find(&installation, options, error);
+	if (!rc && options->json)
+		rc = installation_json(&installation, error);
+	else if (!rc)
+		installation_print(&installation);
+	if (!options->json)
+		issues_print(&installation.environment);
+	config_free(&installation.config);
+	profile_names_free(installation.profiles, installation.profile_count);
 	return rc ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -1,9 +1,10 @@
 /* allow and deny: lists, kernel and forwarder, in this order.
  *
  * Theory of operation. All destinations are read before anything changes. Under the bundle's lock the lists are changed on disk,
- * then the kernel's allow and deny sets are filled from all lists again; if that fails the lists are put back, so that what is kept
- * and what holds stay one. Then the forwarder reads the lists; it takes away what is no longer allowed, and we end the connections
- * to it. */
+ * then the kernel's table is compared with what all records say and brought there; if that fails the lists are put back, so that what
+ * is kept and what holds stay one. Then the forwarder reads the lists; it takes away what is no longer allowed, and ends the connections
+ * to it. Nothing is said to be done before all three are. A command that is killed in between leaves lists that are ahead of kernel and
+ * forwarder; since each command brings both to all of the lists, not only to its own part, the next one completes it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +15,13 @@
 #include "cli/container.h"
 #include "cli/inside.h"
 #include "config/profile.h"
-#include "fw/flows.h"
-#include "fw/nft.h"
+#include "fw/shift.h"
 #include "state/control.h"
 
-#define RELOAD_TIMEOUT_MS  10000
 #define RESOLVE_TIMEOUT_MS 10000
+#define DENIED_PARTS_SHOWN 8
 #define LARGE_V4_PREFIX    16
 #define LARGE_V6_PREFIX    32
-#define REMOVED_MAX        4096 /* addresses whose connections are ended in one command */
 
 struct destination {
 	const char *text;
@@ -34,7 +33,8 @@ struct verdict {
 	enum bundle_change change;
 	struct destination destinations[COMMAND_OPERANDS_MAX];
 	size_t count;
-	struct text removed; /* the forwarder's "removed ADDRESS NAME" lines */
+	enum shield_state state; /* of a running container */
+	struct text removed;     /* the forwarder's "removed ADDRESS NAME" lines */
 };
 
 static const enum bundle_list changed_lists[] = {BUNDLE_LIVE_ALLOWED, BUNDLE_LIVE_DOMAINS, BUNDLE_DENY_LIST, BUNDLE_DENIED_DOMAINS};
@@ -107,45 +107,28 @@ static int list_change(const struct verdict *verdict, const struct rule *rule, s
 
 /* ---- kernel ---- */
 
-struct kernel_change {
-	const char *commands;
-	const struct addr_net *ended;
-	size_t ended_count;
-};
-
 static int kernel_work(void *context, struct text *output, struct error *error)
 {
-	const struct kernel_change *change = context;
 	(void)output;
-	int rc = change->commands ? nft_apply(change->commands, error) : 0;
-	if (rc || change->ended_count == 0)
-		return rc;
-	cleanup_fd int flows_fd = flows_open(error);
-	return flows_fd < 0 ? flows_fd : flows_end(flows_fd, change->ended, change->ended_count, NULL, error);
+	return shift_sets(context, NULL, error);
 }
 
-/* Fills the sets anew when a network is among the destinations. */
 static int sets_change(struct verdict *verdict, struct error *error)
 {
-	struct addr_net nets[COMMAND_OPERANDS_MAX];
-	size_t count = 0;
-	for (size_t i = 0; i < verdict->count; i++) {
-		if (verdict->destinations[i].rule.kind == RULE_NET)
-			nets[count++] = verdict->destinations[i].rule.net;
-	}
-	if (count == 0 || !verdict->container.running)
-		return 0;
 	cleanup_policy struct policy *policy = NULL;
-	cleanup_text struct text commands = {0};
 	struct ruleset ruleset;
+	if (!verdict->container.running)
+		return 0;
 	int rc = container_ruleset(&verdict->container, &ruleset, &policy, error);
 	if (rc)
 		return rc;
-	ruleset_render_sets(&ruleset, &commands);
-	if (text_failed(&commands))
-		return error_set(error, ENOMEM, "out of memory");
-	struct kernel_change change = {.commands = commands.data, .ended = nets, .ended_count = verdict->change == BUNDLE_DENY ? count : 0};
-	return inside_run(&verdict->container.runtime, kernel_work, &change, NULL, error);
+	verdict->state = ruleset.state;
+	rc = inside_run(&verdict->container.runtime, kernel_work, &ruleset, NULL, error);
+	if (rc != -ESRCH)
+		return rc;
+	*error = (struct error){0}; /* it has just ended: the lists are for its next start */
+	verdict->container.running = false;
+	return 0;
 }
 
 static int lists_and_sets(struct verdict *verdict, struct error *error)
@@ -169,26 +152,11 @@ static int lists_and_sets(struct verdict *verdict, struct error *error)
 
 /* ---- forwarder ---- */
 
-/* Ends the connections to the addresses that the forwarder took away. */
-static int removed_end(struct verdict *verdict, struct error *error)
-{
-	static struct addr_net nets[REMOVED_MAX];
-	struct kernel_change change = {.ended = nets};
-	const char *data = verdict->removed.data ? verdict->removed.data : "";
-	for (const char *line = data; *line && change.ended_count < REMOVED_MAX; line += strcspn(line, "\n"), line += *line == '\n') {
-		if (strncmp(line, "removed ", 8) == 0 && addr_net_parse(&nets[change.ended_count], line + 8, strcspn(line + 8, " \n")) == 0)
-			change.ended_count++;
-	}
-	return change.ended_count > 0 ? inside_run(&verdict->container.runtime, kernel_work, &change, NULL, error) : 0;
-}
-
 static int forwarder_reload(struct verdict *verdict, struct error *error)
 {
 	if (!verdict->container.running)
 		return 0;
-	int rc = control_request(&verdict->container.bundle, "reload", RELOAD_TIMEOUT_MS, &verdict->removed, error);
-	if (!rc)
-		rc = removed_end(verdict, error);
+	int rc = container_tell(&verdict->container, verdict->state, &verdict->removed, error);
 	return rc ? error_prefix(error, "the lists are changed, but the running container's forwarder did not take them over") : 0;
 }
 
@@ -230,6 +198,27 @@ static void decision_of(const struct policy *policy, const struct rule *rule, st
 		policy_lookup(policy, rule->name.wire, rule->name.length, match);
 }
 
+/* What of an allowed network stays denied: the deny sets come first. Returns true when that is all of it. */
+static bool denied_parts(const struct policy *policy, const struct destination *destination)
+{
+	const struct netset *denied = policy_denied_nets(policy);
+	size_t parts = 0;
+	for (size_t i = 0; i < denied->count; i++) {
+		const struct netset_entry *entry = &denied->entries[i];
+		char net[ADDR_NET_TEXT_MAX];
+		if (addr_net_covers(&entry->net, &destination->rule.net)) {
+			fprintf(stderr, "note: %s is kept, but %s is denied and stands against it\n", destination->text,
+				addr_net_format(&entry->net, net));
+			return true;
+		}
+		if (addr_net_covers(&destination->rule.net, &entry->net) && parts++ < DENIED_PARTS_SHOWN)
+			fprintf(stderr, "note: of %s, %s stays denied\n", destination->text, addr_net_format(&entry->net, net));
+	}
+	if (parts > DENIED_PARTS_SHOWN)
+		fprintf(stderr, "note: and %zu more\n", parts - DENIED_PARTS_SHOWN);
+	return false;
+}
+
 static void wide_note(const struct verdict *verdict, const struct destination *destination)
 {
 	const struct addr_net *net = &destination->rule.net;
@@ -261,17 +250,27 @@ static void resolve(const struct verdict *verdict, const struct rule *rule, stru
 		addresses_join(answer.data, "address", NULL, addresses);
 }
 
+/* A more specific or earlier verdict may stand against what was just allowed; then it is said. */
+static bool refused_still(const struct policy *policy, const struct destination *destination)
+{
+	struct policy_match match = {0};
+	if (destination->rule.kind == RULE_NET)
+		return denied_parts(policy, destination);
+	decision_of(policy, &destination->rule, &match);
+	if (destination->rule.kind == RULE_BELOW || match.verdict == POLICY_ALLOWED)
+		return false;
+	fprintf(stderr, "note: %s is kept, but %s line %u stands against it\n", destination->text, match.source, match.line);
+	return true;
+}
+
 static bool allowed_say(const struct verdict *verdict, const struct destination *destination, const struct policy *policy)
 {
 	const struct rule *rule = &destination->rule;
 	const char *name = verdict->container.identity.container;
 	cleanup_text struct text addresses = {0};
-	struct policy_match match = {0};
 	container_audit(&verdict->container, "allowed", destination->text, NULL);
 	wide_note(verdict, destination);
-	decision_of(policy, rule, &match);
-	if (rule->kind != RULE_BELOW && match.verdict != POLICY_ALLOWED) {
-		fprintf(stderr, "note: %s is kept, but %s line %u stands against it\n", destination->text, match.source, match.line);
+	if (refused_still(policy, destination)) {
 		printf("No IPs allowed for %s\n", name);
 		return false;
 	}

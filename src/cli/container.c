@@ -18,8 +18,10 @@
 #include "cli/paths.h"
 #include "cli/podman.h"
 #include "state/audit.h"
+#include "state/control.h"
 
 #define LOCK_TIMEOUT_MS 10000
+#define TELL_TIMEOUT_MS 10000
 #define ID_SHORT        12
 #define ID_LONG         64
 #define CONTAINERS_MAX  65536
@@ -197,4 +199,12 @@ int container_ruleset(const struct container *container, struct ruleset *ruleset
 	ruleset->allowed = policy_allowed_nets(*policy);
 	ruleset->denied = policy_denied_nets(*policy);
 	return 0;
+}
+
+int container_tell(const struct container *container, enum shield_state state, struct text *removed, struct error *error)
+{
+	char request[32];
+	snprintf(request, sizeof(request), "state %s", shield_state_name(state));
+	int rc = control_request(&container->bundle, "reload", TELL_TIMEOUT_MS, removed, error);
+	return rc ? rc : control_request(&container->bundle, request, TELL_TIMEOUT_MS, NULL, error);
 }

@@ -2,6 +2,7 @@
 #ifndef CLI_CONTAINER_H
 #define CLI_CONTAINER_H
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "fw/ruleset.h"
 #include "state/bundle.h"
@@ -35,5 +36,8 @@ void container_audit(const struct container *container, const char *action, cons
 
 /* The ruleset that the bundle asks for now. ruleset borrows from container and policy; policy: caller frees. */
 int container_ruleset(const struct container *container, struct ruleset *ruleset, struct policy **policy, struct error *error);
+
+/* Makes the forwarder read the lists and tells it the state. removed: its lines "removed ADDRESS NAME" are added (may be NULL). */
+int container_tell(const struct container *container, enum shield_state state, struct text *removed, struct error *error);
 
 #endif

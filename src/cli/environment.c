@@ -48,6 +48,27 @@ static void programs_check(struct environment *environment)
 		issue(environment, "newuidmap is not in $PATH: install uidmap, which rootless podman needs");
 }
 
+/* Global hooks are not needed; but those that are there have to be of this installation. */
+static void hooks_check(struct environment *environment)
+{
+	static const char *const system_folders[] = {HOOK_FILE_SYSTEM_FOLDER, HOOK_FILE_OVERRIDE_FOLDER};
+	char program[PATH_MAX], folder[PATH_MAX], dropin[PATH_MAX];
+	if (paths_libexec("terok-shield-hook", program, NULL))
+		return;
+	for (size_t i = 0; i < sizeof(system_folders) / sizeof(*system_folders) && environment->system == HOOK_FILE_NONE; i++) {
+		environment->system = hook_file_look(system_folders[i], program);
+		if (environment->system == HOOK_FILE_STALE)
+			issue(environment, "the hooks in %s are not of this installation: `sudo terok-shield setup --root` renews them", system_folders[i]);
+	}
+	if (geteuid() == 0 || hook_file_user_folder(folder, NULL) || hook_file_user_dropin(dropin, NULL))
+		return;
+	environment->user = hook_file_look(folder, program);
+	if (environment->user == HOOK_FILE_GOOD && access(dropin, R_OK) != 0)
+		environment->user = HOOK_FILE_STALE;
+	if (environment->user == HOOK_FILE_STALE)
+		issue(environment, "the hooks in %s are not of this installation: `terok-shield setup --user` renews them", folder);
+}
+
 void environment_check(struct environment *environment, const struct command_options *options)
 {
 	char root[PATH_MAX];
@@ -61,14 +82,21 @@ void environment_check(struct environment *environment, const struct command_opt
 	}
 	installation_check(environment);
 	programs_check(environment);
+	hooks_check(environment);
 }
 
 const char *environment_hooks(const struct environment *environment)
 {
-	return environment->installed ? "per-container" : "not-installed";
+	if (!environment->installed)
+		return "not-installed";
+	if (environment->user != HOOK_FILE_NONE)
+		return "global-user";
+	return environment->system != HOOK_FILE_NONE ? "global-system" : "per-container";
 }
 
 const char *environment_health(const struct environment *environment)
 {
+	if (environment->system == HOOK_FILE_STALE || environment->user == HOOK_FILE_STALE)
+		return "stale-hooks";
 	return environment->issue_count == 0 ? "ok" : "setup-needed";
 }

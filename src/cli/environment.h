@@ -3,6 +3,7 @@
 #define CLI_ENVIRONMENT_H
 
 #include "cli/command.h"
+#include "cli/hook_file.h"
 #include "cli/podman.h"
 
 #define ENVIRONMENT_ISSUES_MAX 8
@@ -10,6 +11,7 @@
 struct environment {
 	struct podman_version podman; /* text "" when not found */
 	bool installed;               /* hook, forwarder and shim are there */
+	enum hook_file_state system, user; /* global hooks */
 	char issues[ENVIRONMENT_ISSUES_MAX][256];
 	size_t issue_count;
 };

@@ -19,12 +19,12 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/hook_file.h"
 #include "cli/network.h"
 #include "cli/paths.h"
 #include "cli/podman.h"
 
 #define LOCK_TIMEOUT_MS 5000
-#define HOOK_TIMEOUT_S  20
 #define RESOLV_CONF     "nameserver 127.0.0.1\noptions ndots:0\n"
 #define GATEWAY_PASTA   "169.254.1.2"
 #define GATEWAY_SLIRP   "10.0.2.2"
@@ -266,34 +266,20 @@ static int profiles_write(const struct bundle *bundle, const struct profile_set 
 	return rc ? rc : write_text(bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), &names, error);
 }
 
-/* podman's hook files, oci-hooks(5). They matter with --hooks; otherwise the shim puts the same hooks into the container's
- * configuration. */
-static int hook_write(const struct bundle *bundle, const char *stage, const char *program, struct error *error)
-{
-	cleanup_text struct text text = {0};
-	char name[64];
-	snprintf(name, sizeof(name), "hooks/terok-shield-%s.json", stage);
-	text_add(&text, "{\n  \"version\": \"1.0.0\",\n  \"hook\": {\n    \"path\": \"");
-	for (const char *at = program; *at; at++) {
-		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			return error_set(error, EINVAL, "the installation's path has a control character");
-		text_addf(&text, "%s%c", *at == '"' || *at == '\\' ? "\\" : "", *at);
-	}
-	text_addf(&text,
-		"\",\n    \"args\": [\"terok-shield-hook\", \"%s\"],\n"
-		"    \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"],\n    \"timeout\": %d\n  },\n"
-		"  \"when\": {\"annotations\": {\"^terok\\\\.shield\\\\.profiles$\": \".*\"}},\n  \"stages\": [\"%s\"]\n}\n",
-		stage, HOOK_TIMEOUT_S, stage);
-	return write_text(bundle, name, &text, error);
-}
-
+/* They matter with --hooks; otherwise the shim puts the same hooks into the container's configuration. */
 static int hooks_write(const struct bundle *bundle, struct error *error)
 {
 	char program[PATH_MAX];
 	int rc = paths_libexec("terok-shield-hook", program, error);
-	if (!rc)
-		rc = hook_write(bundle, "createRuntime", program, error);
-	return rc ? rc : hook_write(bundle, "poststop", program, error);
+	for (size_t i = 0; rc == 0 && i < HOOK_FILE_STAGES; i++) {
+		cleanup_text struct text text = {0};
+		char name[64];
+		snprintf(name, sizeof(name), "hooks/terok-shield-%s.json", hook_file_stages[i]);
+		rc = hook_file_render(&text, hook_file_stages[i], program, error);
+		if (!rc)
+			rc = write_text(bundle, name, &text, error);
+	}
+	return rc;
 }
 
 /* The wanted state of a new container: `block` stays until `up` is said, a bypass does not. */

@@ -34,6 +34,15 @@ static bool error_show(const struct bundle *bundle)
 	return true;
 }
 
+/* A bundle that the hook refused to open has no word of the hook's: then what is wrong with it is found out here. */
+static void refusal_show(const struct bundle *bundle)
+{
+	cleanup_bundle struct bundle again = BUNDLE_INIT;
+	struct error error = {0};
+	if (bundle_open(&again, bundle->path, &error))
+		dprintf(STDERR_FILENO, "Error: terok-shield: %s\n", error.text);
+}
+
 static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
 {
 	for (;;) {
@@ -45,10 +54,12 @@ static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
 			;
 		/* The files say more than the events: whatever came, look. The hook fails before it writes container.id or removes
 		 * it again. */
-		if (error_show(bundle) || waiting[1].revents)
+		if (error_show(bundle) || faccessat(bundle->fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return;
-		if (faccessat(bundle->fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (waiting[1].revents) {
+			refusal_show(bundle);
 			return;
+		}
 	}
 }
 

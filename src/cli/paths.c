@@ -57,22 +57,26 @@ static int home_find(char path[PATH_MAX], struct error *error)
 	return path_absolute(path, user->pw_dir, "", error);
 }
 
+int paths_user(char path[PATH_MAX], const char *variable, const char *fallback, const char *rest, struct error *error)
+{
+	const char *value = getenv(variable);
+	if (value && value[0] == '/')
+		return path_absolute(path, value, rest, error);
+	char home[PATH_MAX], below[256];
+	int rc = home_find(home, error);
+	if (rc)
+		return rc;
+	snprintf(below, sizeof(below), "/%s%s", fallback, rest);
+	return path_join(path, strcmp(home, "/") == 0 ? "" : home, below, error);
+}
+
 /* $variable itself, or $xdg (only when absolute, as the XDG specification wants) or HOME/fallback with /terok/shield behind. */
 static int folder_find(char path[PATH_MAX], const char *variable, const char *xdg, const char *fallback, struct error *error)
 {
 	const char *value = getenv(variable);
 	if (value && *value)
 		return path_absolute(path, value, "", error);
-	value = getenv(xdg);
-	if (value && value[0] == '/')
-		return path_absolute(path, value, "/terok/shield", error);
-	char home[PATH_MAX];
-	int rc = home_find(home, error);
-	if (rc)
-		return rc;
-	char rest[64];
-	snprintf(rest, sizeof(rest), "/%s/terok/shield", fallback);
-	return path_join(path, strcmp(home, "/") == 0 ? "" : home, rest, error);
+	return paths_user(path, xdg, fallback, "/terok/shield", error);
 }
 
 int paths_state_root(const struct command_options *options, char path[PATH_MAX], struct error *error)

@@ -16,6 +16,9 @@ int paths_bundle(const struct command_options *options, const char *name, char p
 /* $TEROK_SHIELD_CONFIG_DIR, else $XDG_CONFIG_HOME/terok/shield, else ~/.config/terok/shield. */
 int paths_config(char path[PATH_MAX], struct error *error);
 
+/* $VARIABLE/REST when the variable holds an absolute path, else HOME/FALLBACK/REST. rest begins with '/'. */
+int paths_user(char path[PATH_MAX], const char *variable, const char *fallback, const char *rest, struct error *error);
+
 /* A program of this installation that is not in $PATH: ../libexec/terok-shield/PROGRAM beside our own executable's folder. -ENOENT
  * when it is not there. */
 int paths_libexec(const char *program, char path[PATH_MAX], struct error *error);

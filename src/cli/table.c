@@ -153,6 +153,7 @@ const struct command command_table[] = {
 			   "can publish under, duplicates and names that others contain; without FILE in all profiles. It exits 1 when it\n"
 			   "found something.",
 		.example = "terok-shield profiles check my.txt",
+		.words = "show check",
 		.run = cmd_profiles,
 		.options = OPTION_STATE_DIR | OPTION_PROFILES_DIR | OPTION_JSON,
 		.operands_max = 2,
@@ -162,6 +163,7 @@ const struct command command_table[] = {
 		.summary = "show the configuration that holds, or check config.yml",
 		.usage = "show|check [--json]",
 		.example = "terok-shield config show",
+		.words = "show check",
 		.run = cmd_config,
 		.options = OPTION_STATE_DIR | OPTION_JSON,
 		.operands_min = 1,
@@ -209,6 +211,7 @@ const struct command command_table[] = {
 		.summary = "print the completion of this program for a shell",
 		.usage = "bash|zsh|fish",
 		.example = "source <(terok-shield completion bash)",
+		.words = "bash zsh fish",
 		.run = cmd_completion,
 		.options = OPTION_STATE_DIR,
 		.operands_min = 1,

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
@@ -173,7 +174,8 @@ static int receive(int fd, void *buffer, size_t size, struct netlink_span *datag
 	return 1;
 }
 
-/* Reads until nothing is queued, so that the next exchange begins with an empty queue. */
+/* Reads until the acknowledgement of the last message, behind which nothing comes; after an error until nothing is queued, so that the next exchange
+ * begins with an empty queue. */
 static int read_replies(struct setwriter *writer, uint32_t first, uint32_t last)
 {
 	struct setwriter_replies replies = {.first = first, .last = last};
@@ -183,6 +185,8 @@ static int read_replies(struct setwriter *writer, uint32_t first, uint32_t last)
 	while ((result = receive(mnl_socket_get_fd(writer->socket), writer->reply, sizeof(writer->reply), &datagram)) != 0) {
 		if (result > 0) {
 			setwriter_parse_replies(&replies, datagram);
+			if (replies.acknowledged && !replies.status && !error)
+				return 0;
 			continue;
 		}
 		error = error ? error : result;
@@ -481,7 +485,21 @@ void setwriter_fake_old_kernel(struct setwriter *writer)
 
 /* ---- watching ---- */
 
-int setwriter_watch_open(struct error *error)
+/* A socket filter that drops what the writer itself caused: otherwise each commit would wake whoever watches. An announcement's messages are all of one sender. */
+static int announcements_filter(int fd, uint32_t own)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)), /* loaded as big endian */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
+}
+
+int setwriter_watch_open(const struct setwriter *writer, struct error *error)
 {
 	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
@@ -490,6 +508,8 @@ int setwriter_watch_open(struct error *error)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
 		return error_errno(error, errno, "cannot watch nftables for changes");
+	if (writer && announcements_filter(fd, mnl_socket_get_portid(writer->socket)))
+		return error_errno(error, errno, "cannot watch nftables for others' changes");
 	return take_fd(fd);
 }
 

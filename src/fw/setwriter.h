@@ -67,8 +67,9 @@ struct setwriter_element {
  * visit must not use the writer. What is added or removed while this runs may be missing or come twice. */
 int setwriter_each(struct setwriter *writer, int (*visit)(void *context, const struct setwriter_element *element), void *context);
 
-/* A socket that tells when somebody else changes the table (NFNLGRP_NFTABLES): to be opened in the namespace too. Non-blocking; caller closes. */
-int setwriter_watch_open(struct error *error);
+/* A socket that tells when somebody else changes the table (NFNLGRP_NFTABLES): to be opened in the namespace too. Non-blocking; caller closes.
+ * writer: whose changes do not even wake the reader; NULL: everybody's are told. */
+int setwriter_watch_open(const struct setwriter *writer, struct error *error);
 /* Reads all that is there. Returns 1 when anybody but writer added or removed a set, a table or elements in terok_shield, or when messages were lost (ENOBUFS); 0 when not; negative errno on a failure. */
 int setwriter_watch_read(int watch_fd, const struct setwriter *writer);
 

@@ -237,8 +237,6 @@ static int ruleset_apply(void *context, struct error *error)
 
 static int records_write(struct creation *creation, struct error *error)
 {
-	char id_line[14];
-	int length = snprintf(id_line, sizeof(id_line), "%.12s\n", creation->state->id);
 	int rc;
 
 	creation->runtime.proxy_pid = creation->forwarder.pid;
@@ -248,8 +246,16 @@ static int records_write(struct creation *creation, struct error *error)
 	if (rc)
 		return rc;
 	creation->recorded = true;
-	rc = bundle_write_volatile(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
-	return rc ? rc : bundle_write_volatile(&creation->bundle, BUNDLE_CONTAINER_ID, id_line, (size_t)length, error);
+	return bundle_write_volatile(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
+}
+
+/* container.id comes last: `run` takes it for the word that the shield is up. */
+static int success_write(const struct creation *creation, struct error *error)
+{
+	char line[14];
+	int length = snprintf(line, sizeof(line), "%.12s\n", creation->state->id);
+
+	return bundle_write_volatile(&creation->bundle, BUNDLE_CONTAINER_ID, line, (size_t)length, error);
 }
 
 static void audit(const struct creation *creation, const char *action, const char *dest, const char *detail)
@@ -327,7 +333,7 @@ static int creation_carry_out(struct creation *creation, struct error *error)
 	close(take_fd(creation->lock_fd));
 	if (!rc)
 		rc = forwarder_wait_ready(&creation->forwarder, READY_TIMEOUT_MS, error);
-	return rc;
+	return rc ? rc : success_write(creation, error);
 }
 
 static void creation_undo(struct creation *creation, const struct error *error)

@@ -107,7 +107,7 @@ static int inside_open(void *context, struct error *error)
 	result = setwriter_open(&proxy->writer, error);
 	if (result)
 		return result;
-	proxy->watch_fd = setwriter_watch_open(error);
+	proxy->watch_fd = setwriter_watch_open(proxy->writer, error);
 	if (proxy->watch_fd < 0)
 		return proxy->watch_fd;
 	proxy->flows_fd = flows_open(error);

@@ -26,7 +26,7 @@ goes_on() {
 }
 end_stream() { inside web pkill wget >/dev/null 2>&1; }
 rule_count() { judge "$1" nft -a list ruleset | grep -c '# handle'; }
-asked() { grep -cE "query\[[A-Z0-9]+\] $1 " /srv/bed/dns.log; }
+asked() { grep -c "query\[A\] $1 " /srv/bed/dns.log; }	# an answer of no AAAA without an SOA is never kept, so only A counts
 
 check "a shielded container starts" shield run web --profiles my -- -d $image sleep 600
 
@@ -75,19 +75,19 @@ check_reached "fault 8: nor that of a name" web http://n2.many.test/
 check "block" shield block web
 check "podman restart" pod restart -t 0 web
 check_output "fault 9: a restart does not forget block" '^block $' shield status web
-check_not "fault 9: and nothing is reached" fast_get web http://198.51.100.10/
+check_equal "fault 9: and nothing is reached" no "$(reaches web http://198.51.100.10/)"
 check "up" shield up web
 check_reached "an allowed name is reached" web http://allowed.test/
 
 rules_before=$(rule_count web)
 check "a rule that accepts everything is slipped in" judge web nft insert rule inet terok_shield output accept
-check_output "fault 10: a chain that accepts everything is not taken for a shield" '^error ' shield status web
+check_output "fault 10: a chain that accepts everything is not taken for a shield" '(^| )error ' shield status web
 check "up" shield up web
 check_output "fault 10: up puts it right" '^up ' shield status web
 check_not "fault 10: and others are refused" fast_get web http://203.0.113.20/
 check_equal "with as many rules as before" "$rules_before" "$(rule_count web)"
 check "the policy of the chain is made to accept" judge web nft 'add chain inet terok_shield output { policy accept; }'
-check_output "fault 10: a policy of accept is not taken for a shield" '^error ' shield status web
+check_output "fault 10: a policy of accept is not taken for a shield" '(^| )error ' shield status web
 check "up" shield up web
 check_output "fault 10: up puts that right too" '^up ' shield status web
 check "the container is removed" pod rm -f -t 0 web
@@ -115,6 +115,7 @@ check "a static address is allowed" shield allow web 203.0.113.30
 check_output "it is in the set" '203\.0\.113\.30' judge web nft list set inet terok_shield allow_v4
 check_not "fault 13: a static address does not expire" grep -qE 'timeout|expires' "$last"
 
+check_reached "a name is asked for again" web http://allowed.test/
 questions=$(asked allowed.test)
 judge web nft delete element inet terok_shield learned_v4 '{ 198.51.100.10 }' >/dev/null 2>&1
 check_not "the address of a cached answer is taken out of the set" grep -q '198\.51\.100\.10' <<<"$(set_elements web learned_v4)"
