@@ -17,7 +17,7 @@ struct row {
 	char profiles[BUNDLE_PROFILES_MAX * 65 + 1]; /* joined by ',' */
 	size_t names;				     /* learned */
 	char id[16];				     /* the first 12 digits, "" when it never started */
-	char problem[512];			     /* why there is nothing to say about it, "" normally */
+	char problem[sizeof(((struct error *)NULL)->text)]; /* why there is nothing to say about it, "" normally */
 };
 
 static void row_describe(struct row *row, const struct container *container)

@@ -279,6 +279,55 @@ static uint32_t authority_keep(struct walk *walk)
 	return ttl_s;
 }
 
+/* True when octets between from and to belong to the type, class, TTL or length of a record. The records stand in the order of their offsets. */
+static bool span_is_fixed(const struct answer *answer, size_t from, size_t to)
+{
+	size_t low = 0, high = answer->record_count;
+
+	while (low < high) { /* the first record whose data begins behind from */
+		size_t middle = (low + high) / 2;
+
+		if (answer->records[middle].data > from)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < answer->record_count && answer->records[low].ttl - 4u < to;
+}
+
+/* A name may point at any octets before it, even at a TTL, which is taken down when the answer is relayed: it would be another name then. */
+static bool name_is_stable(const struct walk *walk, size_t at)
+{
+	const uint8_t *wire = walk->wire;
+	size_t question_end = MESSAGE_HEADER + walk->question->name.length;
+	bool jumped = false;
+
+	while (wire[at]) {
+		if ((wire[at] & 0xc0) == 0xc0) {
+			at = message_get16(wire + at) & 0x3fff;
+			if (at < question_end) /* as nearly all do */
+				return true;
+			jumped = true;
+			continue;
+		}
+		if (jumped && span_is_fixed(walk->answer, at, at + 1u + wire[at]))
+			return false;
+		at += 1u + wire[at];
+	}
+	return !jumped || !span_is_fixed(walk->answer, at, at + 1);
+}
+
+static bool record_is_stable(const struct walk *walk, const struct message_record *record)
+{
+	size_t names[MESSAGE_RECORD_NAMES];
+	unsigned count = message_record_names(walk->wire, record, names);
+
+	for (unsigned i = 0; i < count; i++)
+		if (!name_is_stable(walk, names[i]))
+			return false;
+	return true;
+}
+
 /* Counts what is kept; clean when the kept records are all there are up to the cut. -EPROTO when a client that reads one of them would stumble. */
 static int answer_settle(struct walk *walk, uint32_t negative_ttl_s)
 {
@@ -298,6 +347,8 @@ static int answer_settle(struct walk *walk, uint32_t negative_ttl_s)
 		}
 		if (!message_data_is_whole(walk->wire, &answer->records[i]))
 			return -EPROTO;
+		if (!record_is_stable(walk, &answer->records[i]))
+			answer->clean = false;
 		if (i < answer->first_authority)
 			answer->answer_count++;
 		else

@@ -140,12 +140,32 @@ static const struct data_layout data_layouts[] = {
 	{36, 2, 0, 1, 0},	   /* KX */
 };
 
-static bool data_fits(const uint8_t *wire, const struct message_record *record, const struct data_layout *layout)
+static const struct data_layout *layout_of(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(data_layouts) / sizeof(data_layouts[0]); i++)
+		if (data_layouts[i].type == type)
+			return &data_layouts[i];
+	return NULL;
+}
+
+/* The offset of the first name in the data; at or behind its end when the data is too short for one. */
+static size_t data_names_begin(const uint8_t *wire, const struct message_record *record, const struct data_layout *layout)
 {
 	size_t at = (size_t)record->data + layout->octets_before, end = (size_t)record->data + record->data_length;
 
 	for (unsigned i = 0; i < layout->strings_before && at < end; i++)
 		at += 1u + wire[at];
+	return at;
+}
+
+bool message_data_is_whole(const uint8_t *wire, const struct message_record *record)
+{
+	const struct data_layout *layout = layout_of(record->type);
+	size_t end = (size_t)record->data + record->data_length, at;
+
+	if (!layout)
+		return true;
+	at = data_names_begin(wire, record, layout);
 	if (at >= end)
 		return false;
 	for (unsigned i = 0; i < layout->names; i++) {
@@ -156,10 +176,19 @@ static bool data_fits(const uint8_t *wire, const struct message_record *record, 
 	return layout->octets_after == ANY_OCTETS || end - at == layout->octets_after;
 }
 
-bool message_data_is_whole(const uint8_t *wire, const struct message_record *record)
+unsigned message_record_names(const uint8_t *wire, const struct message_record *record, size_t offsets[MESSAGE_RECORD_NAMES])
 {
-	for (size_t i = 0; i < sizeof(data_layouts) / sizeof(data_layouts[0]); i++)
-		if (data_layouts[i].type == record->type)
-			return data_fits(wire, record, &data_layouts[i]);
-	return true;
+	const struct data_layout *layout = layout_of(record->type);
+	size_t end = (size_t)record->data + record->data_length;
+	unsigned count = 0;
+
+	offsets[count++] = record->owner;
+	if (!layout)
+		return count;
+	offsets[count++] = data_names_begin(wire, record, layout);
+	if (layout->names == 2) {
+		offsets[count] = message_name_skip(wire, end, offsets[1]);
+		count++;
+	}
+	return count;
 }

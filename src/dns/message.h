@@ -122,8 +122,8 @@ size_t message_record_read(const uint8_t *wire, size_t length, size_t offset, st
  * data holds no name that could be compressed (RFC 3597 section 4 lists those that do) are not looked into. */
 bool message_data_is_whole(const uint8_t *wire, const struct message_record *record);
 
-/* True when the data of a record that message_record_read() located is what its type says: the domain names in it, which a pointer of may leave the data
- * (RFC 3597 section 4 lists the types), are well-formed and end where they should. Types without such names are not looked into. */
-bool message_data_is_whole(const uint8_t *wire, const struct message_record *record);
+/* The offsets of the record's names: its owner, and those in its data, which message_data_is_whole() accepted. Returns how many. */
+#define MESSAGE_RECORD_NAMES 3
+unsigned message_record_names(const uint8_t *wire, const struct message_record *record, size_t offsets[MESSAGE_RECORD_NAMES]);
 
 #endif

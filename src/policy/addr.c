@@ -168,6 +168,11 @@ int addr_endpoint_parse(struct addr_endpoint *endpoint, const char *text, size_t
 	return 0;
 }
 
+bool addr_endpoint_equal(const struct addr_endpoint *a, const struct addr_endpoint *b)
+{
+	return a->port == b->port && addr_equal(&a->addr, &b->addr);
+}
+
 const char *addr_endpoint_format(const struct addr_endpoint *endpoint, char *text)
 {
 	char addr[ADDR_TEXT_MAX];

@@ -50,6 +50,7 @@ bool addr_net_covers(const struct addr_net *outer, const struct addr_net *inner)
 
 /* "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353"; also dnsmasq's "192.0.2.1#5353". */
 int addr_endpoint_parse(struct addr_endpoint *endpoint, const char *text, size_t length, uint16_t default_port);
+bool addr_endpoint_equal(const struct addr_endpoint *a, const struct addr_endpoint *b);
 const char *addr_endpoint_format(const struct addr_endpoint *endpoint, char *text);
 
 /* Why an address is not to be learned from a name outside: promise 6 of the design. */

@@ -130,11 +130,6 @@ static int outlet_open(struct outlet *outlet, const struct addr_endpoint *server
 	return 0;
 }
 
-static bool endpoint_equal(const struct addr_endpoint *a, const struct addr_endpoint *b)
-{
-	return a->port == b->port && addr_equal(&a->addr, &b->addr);
-}
-
 /* A ready outlet towards the server, or a new one. NULL and error when there is none. */
 static struct outlet *outlet_take(struct outlets *outlets, const struct addr_endpoint *server, int *error)
 {
@@ -142,7 +137,7 @@ static struct outlet *outlet_take(struct outlets *outlets, const struct addr_end
 
 	while ((outlet = pop(&outlets->ready))) {
 		outlets->ready_count--;
-		if (endpoint_equal(&outlet->server, server))
+		if (addr_endpoint_equal(&outlet->server, server))
 			return outlet;
 		outlet_close(outlet); /* the servers have changed, or another one's turn has come */
 	}

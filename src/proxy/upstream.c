@@ -62,7 +62,12 @@ bool upstreams_refresh(struct upstreams *upstreams)
 	upstreams->changed_ns = status.st_mtim.tv_nsec;
 	upstreams->size = status.st_size;
 	upstreams_parse(upstreams, text);
-	return upstreams->count != before.count || memcmp(upstreams->servers, before.servers, sizeof(before.servers));
+	if (upstreams->count != before.count)
+		return true;
+	for (unsigned i = 0; i < before.count; i++)
+		if (!addr_endpoint_equal(&upstreams->servers[i], &before.servers[i]))
+			return true;
+	return false;
 }
 
 void upstreams_load(struct upstreams *upstreams, const struct settings *settings)
