@@ -135,14 +135,14 @@ static struct outlet *outlet_take(struct outlets *outlets, const struct addr_end
 {
 	struct outlet *outlet;
 
+	if (!outlets->ready && !outlets->closed)
+		outlets_refresh(outlets);
 	while ((outlet = pop(&outlets->ready))) {
 		outlets->ready_count--;
 		if (addr_endpoint_equal(&outlet->server, server))
 			return outlet;
 		outlet_close(outlet); /* the servers have changed, or another one's turn has come */
 	}
-	if (!outlets->closed)
-		outlets_refresh(outlets);
 	outlet = pop(&outlets->closed);
 	if (!outlet) {
 		*error = -ENOBUFS;
