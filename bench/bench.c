@@ -31,27 +31,33 @@
 #include "stub.h"
 #include "svg.h"
 
-#define ROUNDS_MAX 25
-#define PREFILL_FIRST 0x1e000000u /* 30.0.0.0: no name has these */
+#define ROUNDS_MAX         25
+#define PREFILL_FIRST      0x1e000000u /* 30.0.0.0: no name has these */
 #define PREFILL_TIMEOUT_MS (3600u * 1000u)
-#define CDF_POINTS 200
+#define CDF_POINTS         200
 
 static const struct bench_case {
 	const char *name, *title;
 	struct load load; /* count and limit_ms are for a whole run; a quick one takes parts of them */
-	bool simple;	  /* the floor can do it too; of a peer with interval sets it is all that differs */
+	bool simple;      /* the floor can do it too; of a peer with interval sets it is all that differs */
 } cases[] = {
 	{"new1", "new name, one in flight", {.in_flight = 1, .check = true, .count = 2000, .limit_ms = 1500}, true},
 	{"new64", "new names, 64 in flight", {.in_flight = 64, .check = true, .count = 15000, .limit_ms = 1500}, true},
-	{"cached1", "cached name, one in flight", {.names = LOAD_CACHED, .in_flight = 1, .check = true, .count = 4000, .limit_ms = 1000}, false},
-	{"cached64", "cached names, 64 in flight", {.names = LOAD_CACHED, .in_flight = 64, .check = true, .count = 60000, .limit_ms = 1000}, false},
+	{"cached1", "cached name, one in flight", {.names = LOAD_CACHED, .in_flight = 1, .check = true, .count = 4000, .limit_ms = 1000},
+		false},
+	{"cached64", "cached names, 64 in flight", {.names = LOAD_CACHED, .in_flight = 64, .check = true, .count = 60000, .limit_ms = 1000},
+		false},
 	{"refused64", "refused names, 64 in flight", {.names = LOAD_REFUSED, .in_flight = 64, .count = 60000, .limit_ms = 1000}, false},
 	{"tcp1", "new name by TCP, one in flight", {.in_flight = 1, .tcp = true, .check = true, .count = 1000, .limit_ms = 1000}, false},
 	{"tcp64", "new names by TCP, 64 in flight", {.in_flight = 64, .tcp = true, .check = true, .count = 5000, .limit_ms = 1000}, false},
-	{"v6_1", "new name by IPv6 (AAAA), one in flight", {.in_flight = 1, .v6 = true, .check = true, .count = 1000, .limit_ms = 1000}, false},
-	{"v6_64", "new names by IPv6 (AAAA), 64 in flight", {.in_flight = 64, .v6 = true, .check = true, .count = 5000, .limit_ms = 1000}, false},
-	{"many1", "new name with 8 addresses, one in flight", {.in_flight = 1, .many = true, .check = true, .count = 500, .limit_ms = 1000}, false},
-	{"many64", "new names with 8 addresses, 64 in flight", {.in_flight = 64, .many = true, .check = true, .count = 1500, .limit_ms = 1000}, false},
+	{"v6_1", "new name by IPv6 (AAAA), one in flight", {.in_flight = 1, .v6 = true, .check = true, .count = 1000, .limit_ms = 1000},
+		false},
+	{"v6_64", "new names by IPv6 (AAAA), 64 in flight", {.in_flight = 64, .v6 = true, .check = true, .count = 5000, .limit_ms = 1000},
+		false},
+	{"many1", "new name with 8 addresses, one in flight", {.in_flight = 1, .many = true, .check = true, .count = 500, .limit_ms = 1000},
+		false},
+	{"many64", "new names with 8 addresses, 64 in flight",
+		{.in_flight = 64, .many = true, .check = true, .count = 1500, .limit_ms = 1000}, false},
 };
 #define CASE_COUNT (sizeof(cases) / sizeof(*cases))
 
@@ -105,7 +111,7 @@ void bench_die(const char *format, ...)
 /* ---- the kernel's sets ---- */
 
 struct table {
-	bool interval; /* the learned sets are interval sets */
+	bool interval;  /* the learned sets are interval sets */
 	unsigned count; /* elements to begin with */
 };
 
@@ -149,7 +155,8 @@ static int elements_add(struct setwriter *writer, unsigned count)
 	for (unsigned i = 0; i < count;) {
 		uint32_t value = PREFILL_FIRST + i;
 		struct setwriter_key key = {
-			.addr = {.family = ADDR_V4, .octets = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value}}};
+			.addr = {.family = ADDR_V4,
+				.octets = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value}}};
 		int result = setwriter_add(writer, &key, PREFILL_TIMEOUT_MS, "", false);
 
 		if (result == -ENOBUFS)
@@ -352,13 +359,18 @@ static void figures_note(const char *name, enum candidate_id id, const struct fi
 		const char *name, *unit;
 		size_t member;
 	} members[] = {
-		{"rate", "/s", offsetof(struct figures, rate)},	      {"p50_us", "us", offsetof(struct figures, p50_us)}, {"p90_us", "us", offsetof(struct figures, p90_us)},
-		{"p99_us", "us", offsetof(struct figures, p99_us)}, {"max_us", "us", offsetof(struct figures, max_us)}, {"cpu_us", "us", offsetof(struct figures, cpu_us)},
+		{"rate", "/s", offsetof(struct figures, rate)},
+		{"p50_us", "us", offsetof(struct figures, p50_us)},
+		{"p90_us", "us", offsetof(struct figures, p90_us)},
+		{"p99_us", "us", offsetof(struct figures, p99_us)},
+		{"max_us", "us", offsetof(struct figures, max_us)},
+		{"cpu_us", "us", offsetof(struct figures, cpu_us)},
 	};
 	unsigned bad = 0, missing = 0, checked = 0;
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-		report_set(median(figures, rounds, members[i].member), members[i].unit, "%s/%s/%s", name, candidates[id].name, members[i].name);
+		report_set(median(figures, rounds, members[i].member), members[i].unit, "%s/%s/%s", name, candidates[id].name,
+			members[i].name);
 	for (unsigned i = 0; i < rounds; i++) {
 		bad += figures[i].lost + figures[i].wrong;
 		missing += figures[i].missing;
@@ -368,7 +380,8 @@ static void figures_note(const char *name, enum candidate_id id, const struct fi
 	report_set(missing, "", "%s/%s/missing", name, candidates[id].name);
 	report_set(fmax(0, report_get("checked/%s/bad", candidates[id].name)) + bad, "", "checked/%s/bad", candidates[id].name);
 	report_set(fmax(0, report_get("checked/%s/missing", candidates[id].name)) + missing, "", "checked/%s/missing", candidates[id].name);
-	report_set(fmax(0, report_get("checked/%s/addresses", candidates[id].name)) + checked, "", "checked/%s/addresses", candidates[id].name);
+	report_set(fmax(0, report_get("checked/%s/addresses", candidates[id].name)) + checked, "", "checked/%s/addresses",
+		candidates[id].name);
 }
 
 /* ---- tables ---- */
@@ -389,7 +402,8 @@ static void case_print(const char *name, const char *title)
 		any |= !isnan(report_get("%s/%s/rate", name, candidates[id].name));
 	if (!any)
 		return;
-	printf("\n%-40s%11s%11s%11s%11s%11s%11s%11s%9s%9s\n", title, "p50 us", "p90 us", "p99 us", "max us", "answers/s", "cpu us", "x floor", "not set", "bad");
+	printf("\n%-40s%11s%11s%11s%11s%11s%11s%11s%9s%9s\n", title, "p50 us", "p90 us", "p99 us", "max us", "answers/s", "cpu us",
+		"x floor", "not set", "bad");
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++) {
 		const char *candidate = candidates[id].name;
 
@@ -427,7 +441,11 @@ static void memory_print(void)
 static void picture_latency(const char *folder)
 {
 	static struct svg_line lines[CANDIDATE_COUNT];
-	struct svg_chart chart = {.title = "A new name, one in flight: answers that came within a time", .x_title = "microseconds", .y_title = "% of answers", .log_x = 1, .y_max = 100};
+	struct svg_chart chart = {.title = "A new name, one in flight: answers that came within a time",
+		.x_title = "microseconds",
+		.y_title = "% of answers",
+		.log_x = true,
+		.y_max = 100};
 	char path[4096];
 
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++) {
@@ -453,12 +471,12 @@ static void picture_sizes(const char *folder)
 {
 	static struct svg_line lines[CANDIDATE_COUNT];
 	struct svg_chart chart = {.title = "New names, 64 in flight, in sets that hold elements already",
-				  .x_title = "elements in the set before",
-				  .y_title = "answers a second",
-				  .log_y = 1,
-				  .markers = 1,
-				  .x_words = size_words,
-				  .x_word_count = SIZE_COUNT};
+		.x_title = "elements in the set before",
+		.y_title = "answers a second",
+		.log_y = true,
+		.markers = true,
+		.x_words = size_words,
+		.x_word_count = SIZE_COUNT};
 	char path[4096];
 
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++) {
@@ -569,9 +587,10 @@ static void machine_describe(char *text, size_t size)
 	snprintf(text, size, "%s %s, %ld processors", name.sysname, name.release, sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-static const char usage[] = "usage: shield-bench [--quick] [--rounds N] [--only LIST] [--case NAME] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
-			    "  LIST: candidates by name, with commas: shield,floor,relay,dnsmasq,dnsmasq_interval,smartdns,unbound\n"
-			    "  NAME: one case alone: new1, new64, cached1, cached64, refused64, tcp1, tcp64, v6_1, v6_64, many1, many64\n";
+static const char usage[] =
+	"usage: shield-bench [--quick] [--rounds N] [--only LIST] [--case NAME] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
+	"  LIST: candidates by name, with commas: shield,floor,relay,dnsmasq,dnsmasq_interval,smartdns,unbound\n"
+	"  NAME: one case alone: new1, new64, cached1, cached64, refused64, tcp1, tcp64, v6_1, v6_64, many1, many64\n";
 
 /* Whether the list has the word, between commas. */
 static bool list_has(const char *list, const char *word)
@@ -587,8 +606,15 @@ static bool list_has(const char *list, const char *word)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"quick", no_argument, NULL, 'q'},    {"rounds", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'c'}, {"output", required_argument, NULL, 'o'}, {"case", required_argument, NULL, 'k'},
-		{"no-load", no_argument, NULL, 'L'}, {"no-start", no_argument, NULL, 'S'},	 {"no-podman", no_argument, NULL, 'P'}, {0},
+		{"quick", no_argument, NULL, 'q'},
+		{"rounds", required_argument, NULL, 'r'},
+		{"only", required_argument, NULL, 'c'},
+		{"output", required_argument, NULL, 'o'},
+		{"case", required_argument, NULL, 'k'},
+		{"no-load", no_argument, NULL, 'L'},
+		{"no-start", no_argument, NULL, 'S'},
+		{"no-podman", no_argument, NULL, 'P'},
+		{0},
 	};
 	bool with_load = true, with_start = true, with_podman = true;
 	const char *output = ".", *only = NULL;
@@ -638,7 +664,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	machine_describe(machine, sizeof(machine));
 	printf("terok-shield %s on %s; medians of %u rounds%s\n", SHIELD_VERSION, machine, bench.rounds,
-	       bench.quick ? "; a quick run shows that everything works, its figures mean little" : "");
+		bench.quick ? "; a quick run shows that everything works, its figures mean little" : "");
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++)
 		bench.present[id] = !only || list_has(only, candidates[id].name);
 	if (with_start) { /* before the rig: the hook must not see a namespace of ours as its own */

@@ -13,9 +13,9 @@
 
 #include "policy/addr.h"
 
-#define BENCH_UPSTREAM_PORT 5301 /* as in peers/ *.conf */
+#define BENCH_UPSTREAM_PORT  5301 /* as in peers/ *.conf */
 #define BENCH_ADDRESSES_MANY 8
-#define BENCH_DIGITS 7
+#define BENCH_DIGITS         7
 
 /* The i-th address of a name. */
 static inline struct addr bench_address(bool many, bool v6, uint32_t number, unsigned i)
@@ -35,11 +35,11 @@ static inline struct addr bench_address(bool many, bool v6, uint32_t number, uns
 
 /* One measurement, or the medians of several. A time that is not known is NAN. */
 struct figures {
-	double rate;		       /* answers a second */
+	double rate; /* answers a second */
 	double p50_us, p90_us, p99_us, max_us;
-	double cpu_us;		       /* processor time of the candidate, for each answer */
+	double cpu_us;                  /* processor time of the candidate, for each answer */
 	unsigned answered, lost, wrong; /* lost: no answer in time; wrong: an answer that is not the right one */
-	unsigned checked, missing;     /* addresses looked up in the kernel's set, and those not there */
+	unsigned checked, missing;      /* addresses looked up in the kernel's set, and those not there */
 };
 
 /* Nanoseconds of CLOCK_MONOTONIC. */

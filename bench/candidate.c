@@ -15,25 +15,38 @@
 #include "load.h"
 
 #define READY_MS 8000
-#define STOP_MS 3000
+#define STOP_MS  3000
 #define TREE_MAX 64
 
 const struct candidate candidates[CANDIDATE_COUNT] = {
 	[CANDIDATE_SHIELD] = {.name = "shield", .title = "terok-shield", .writes_sets = true},
 	[CANDIDATE_FLOOR] = {.name = "floor", .title = "floor", .writes_sets = true, .bare = true},
 	[CANDIDATE_RELAY] = {.name = "relay", .title = "floor, no set write", .bare = true},
-	[CANDIDATE_DNSMASQ] =
-		{.name = "dnsmasq", .title = "dnsmasq, our hash set", .program = "dnsmasq", .package = "dnsmasq-base", .configuration = "dnsmasq.conf", .writes_sets = true, .forks = true},
+	[CANDIDATE_DNSMASQ] = {.name = "dnsmasq",
+		.title = "dnsmasq, our hash set",
+		.program = "dnsmasq",
+		.package = "dnsmasq-base",
+		.configuration = "dnsmasq.conf",
+		.writes_sets = true,
+		.forks = true},
 	[CANDIDATE_DNSMASQ_INTERVAL] = {.name = "dnsmasq_interval",
-					.title = "dnsmasq, interval set",
-					.program = "dnsmasq",
-					.package = "dnsmasq-base",
-					.configuration = "dnsmasq.conf",
-					.writes_sets = true,
-					.interval = true},
-	[CANDIDATE_SMARTDNS] =
-		{.name = "smartdns", .title = "SmartDNS", .program = "smartdns", .package = "smartdns", .configuration = "smartdns.conf", .writes_sets = true},
-	[CANDIDATE_UNBOUND] = {.name = "unbound", .title = "unbound (no set)", .program = "unbound", .package = "unbound", .configuration = "unbound.conf"},
+		.title = "dnsmasq, interval set",
+		.program = "dnsmasq",
+		.package = "dnsmasq-base",
+		.configuration = "dnsmasq.conf",
+		.writes_sets = true,
+		.interval = true},
+	[CANDIDATE_SMARTDNS] = {.name = "smartdns",
+		.title = "SmartDNS",
+		.program = "smartdns",
+		.package = "smartdns",
+		.configuration = "smartdns.conf",
+		.writes_sets = true},
+	[CANDIDATE_UNBOUND] = {.name = "unbound",
+		.title = "unbound (no set)",
+		.program = "unbound",
+		.package = "unbound",
+		.configuration = "unbound.conf"},
 };
 
 static const char *program_path(const char *program)
@@ -55,8 +68,8 @@ bool candidate_find(enum candidate_id id)
 
 	if (!candidate->program || program_path(candidate->program))
 		return true;
-	fprintf(stderr, "\n*** %s is LEFT OUT: there is no program `%s` here (apt-get install %s) ***\n\n", candidate->title, candidate->program,
-		candidate->package);
+	fprintf(stderr, "\n*** %s is LEFT OUT: there is no program `%s` here (apt-get install %s) ***\n\n", candidate->title,
+		candidate->program, candidate->package);
 	return false;
 }
 

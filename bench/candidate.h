@@ -17,14 +17,14 @@ enum candidate_id {
 };
 
 struct candidate {
-	const char *name;    /* in results */
-	const char *title;   /* for people */
-	const char *program; /* of a peer, looked up in PATH and the sbin folders; NULL: built beside this one */
-	const char *package; /* Debian's, for the message when it is missing */
+	const char *name;          /* in results */
+	const char *title;         /* for people */
+	const char *program;       /* of a peer, looked up in PATH and the sbin folders; NULL: built beside this one */
+	const char *package;       /* Debian's, for the message when it is missing */
 	const char *configuration; /* in peers/ */
 	bool writes_sets;
-	bool forks; /* a process for each TCP connection, whose processor time is not seen */
-	bool bare; /* a relay: no cache, no policy, no TCP, no IPv6, one address an answer */
+	bool forks;    /* a process for each TCP connection, whose processor time is not seen */
+	bool bare;     /* a relay: no cache, no policy, no TCP, no IPv6, one address an answer */
 	bool interval; /* the learned sets are interval sets for it, as most guides for such peers declare them, in place of our hash sets */
 };
 

@@ -114,7 +114,8 @@ int main(int argc, char **argv)
 		ssize_t length;
 
 		poll(watched, 2, -1);
-		if (watched[0].revents && (length = recvfrom(listener, octets, sizeof(octets), 0, (struct sockaddr *)&client, &size)) >= 12) {
+		if (watched[0].revents &&
+			(length = recvfrom(listener, octets, sizeof(octets), 0, (struct sockaddr *)&client, &size)) >= 12) {
 			clients[octets[0] << 8 | octets[1]] = client;
 			send(upstream, octets, (size_t)length, 0);
 		}

@@ -22,9 +22,9 @@
 #include "fw/netns.h"
 #include "fw/setwriter.h"
 
-#define WINDOW_MAX 64
-#define LOST_MS 3000
-#define MESSAGE_ROOM 1500
+#define WINDOW_MAX     64
+#define LOST_MS        3000
+#define MESSAGE_ROOM   1500
 #define CHECKED_AT_END 200
 
 struct slot {
@@ -342,7 +342,8 @@ bool load_probe(int netns_fd, unsigned timeout_ms)
 			size_t length = query_write(&load, 1, 0, octets);
 
 			if (send(watched.fd, octets, length, 0) == (ssize_t)length && poll(&watched, 1, 100) == 1 &&
-			    recv(watched.fd, octets, sizeof(octets), MSG_DONTWAIT) > 0 && answer_is_right(&load, octets, sizeof(octets)))
+				recv(watched.fd, octets, sizeof(octets), MSG_DONTWAIT) > 0 &&
+				answer_is_right(&load, octets, sizeof(octets)))
 				_exit(0);
 			usleep(5000);
 		}

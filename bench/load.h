@@ -17,12 +17,12 @@ struct load {
 	enum load_names names;
 	unsigned in_flight; /* 1..64 */
 	bool tcp;
-	bool v6;	    /* ask over ::1, for AAAA */
-	bool many;	    /* names with eight addresses */
-	bool check;	    /* look each address up at once (one in flight), or a sample of them at the end */
-	uint32_t first;	    /* number of the first name */
-	unsigned count;	    /* names to ask, at most LOAD_SAMPLES_MAX */
-	unsigned limit_ms;  /* ends earlier then */
+	bool v6;           /* ask over ::1, for AAAA */
+	bool many;         /* names with eight addresses */
+	bool check;        /* look each address up at once (one in flight), or a sample of them at the end */
+	uint32_t first;    /* number of the first name */
+	unsigned count;    /* names to ask, at most LOAD_SAMPLES_MAX */
+	unsigned limit_ms; /* ends earlier then */
 };
 
 /* Shared memory between the client's process and this one. */

@@ -9,11 +9,11 @@
 
 #include "base/cleanup.h"
 
-#define NUMBERS_MAX 4096
-#define NAME_MAX_ 80
+#define NUMBERS_MAX     4096
+#define NUMBER_NAME_MAX 80
 
 static struct number {
-	char name[NAME_MAX_];
+	char name[NUMBER_NAME_MAX];
 	const char *unit;
 	double value;
 } numbers[NUMBERS_MAX];
@@ -32,21 +32,25 @@ static const struct goal {
 	const char *unit;
 } goals[] = {
 	{"new name, one in flight: time against the floor", "new1/shield/p50_us", "new1/floor/p50_us", NULL, AT_MOST, 1.10, "x"},
-	{"new name, one in flight: dnsmasq's time (interval set)", "new1/dnsmasq_interval/p50_us", "new1/shield/p50_us", NULL, AT_LEAST, 25, "x"},
+	{"new name, one in flight: dnsmasq's time (interval set)", "new1/dnsmasq_interval/p50_us", "new1/shield/p50_us", NULL, AT_LEAST, 25,
+		"x"},
 	{"new name, one in flight: dnsmasq's time (hash set)", "new1/dnsmasq/p50_us", "new1/shield/p50_us", NULL, AT_LEAST, 25, "x"},
 	{"new name, one in flight: time against SmartDNS", "new1/shield/p50_us", "new1/smartdns/p50_us", NULL, AT_MOST, 1.00, "x"},
 	{"new name, 100,000 elements against none", "set100000_new1/shield/p50_us", "set0_new1/shield/p50_us", NULL, AT_MOST, 1.10, "x"},
 	{"new names, 64 in flight: throughput against the floor", "new64/shield/rate", "new64/floor/rate", NULL, AT_LEAST, 1.0, "x"},
 	{"new names, 64 in flight: throughput against SmartDNS", "new64/shield/rate", "new64/smartdns/rate", NULL, AT_LEAST, 2, "x"},
-	{"new names, 64 in flight: against dnsmasq (interval set)", "new64/shield/rate", "new64/dnsmasq_interval/rate", NULL, AT_LEAST, 300, "x"},
+	{"new names, 64 in flight: against dnsmasq (interval set)", "new64/shield/rate", "new64/dnsmasq_interval/rate", NULL, AT_LEAST, 300,
+		"x"},
 	{"new names, 64 in flight: against dnsmasq (hash set)", "new64/shield/rate", "new64/dnsmasq/rate", NULL, AT_LEAST, 300, "x"},
-	{"cached, 64 in flight: throughput against the better peer", "cached64/shield/rate", "cached64/dnsmasq/rate", "cached64/smartdns/rate", AT_LEAST, 1.3, "x"},
-	{"cached, 64 in flight: p99 against the better peer", "cached64/shield/p99_us", "cached64/dnsmasq/p99_us", "cached64/smartdns/p99_us", AT_MOST, 1.0, "x"},
+	{"cached, 64 in flight: throughput against the better peer", "cached64/shield/rate", "cached64/dnsmasq/rate",
+		"cached64/smartdns/rate", AT_LEAST, 1.3, "x"},
+	{"cached, 64 in flight: p99 against the better peer", "cached64/shield/p99_us", "cached64/dnsmasq/p99_us",
+		"cached64/smartdns/p99_us", AT_MOST, 1.0, "x"},
 	{"refused names: throughput against our cached ones", "refused64/shield/rate", "cached64/shield/rate", NULL, AT_LEAST, 1.0, "x"},
 	{"forwarder at start: RSS", "memory/shield/start_rss", NULL, NULL, AT_MOST, 6 * 1024, "KiB"},
 	{"forwarder with 10,000 names: RSS", "memory/shield/names_rss", NULL, NULL, AT_MOST, 10 * 1024, "KiB"},
-	{"100 containers: PSS of each forwarder", "many/pss", NULL, NULL, AT_MOST, 2 * 1024, "KiB"},
-	{"100 containers started at once: how many came up", "many/up", "many/asked", NULL, AT_LEAST, 1, "x"},
+	{"forwarders of many containers (100; quick 20): PSS of each", "many/pss", NULL, NULL, AT_MOST, 2 * 1024, "KiB"},
+	{"hooks at once (100; quick 20): part that came up", "many/up", "many/asked", NULL, AT_LEAST, 1, "x"},
 	{"createRuntime hook, profile of 200 entries", "start/hook_ms", NULL, NULL, AT_MOST, 10, "ms"},
 	{"status of a running container", "command/status_ms", NULL, NULL, AT_MOST, 10, "ms"},
 	{"allow", "command/allow_ms", NULL, NULL, AT_MOST, 10, "ms"},
@@ -70,7 +74,7 @@ static struct number *number_find(const char *name)
 
 void report_set(double value, const char *unit, const char *format, ...)
 {
-	char name[NAME_MAX_];
+	char name[NUMBER_NAME_MAX];
 	struct number *number;
 	va_list arguments;
 
@@ -90,7 +94,7 @@ void report_set(double value, const char *unit, const char *format, ...)
 
 double report_get(const char *format, ...)
 {
-	char name[NAME_MAX_];
+	char name[NUMBER_NAME_MAX];
 	struct number *number;
 	va_list arguments;
 
@@ -152,7 +156,8 @@ int report_json(const char *path, const char *machine, bool quick)
 
 	if (!out)
 		return -errno;
-	fprintf(out, "{\n\t\"version\": \"%s\",\n\t\"machine\": \"%s\",\n\t\"quick\": %s,\n\t\"numbers\": {", SHIELD_VERSION, machine, quick ? "true" : "false");
+	fprintf(out, "{\n\t\"version\": \"%s\",\n\t\"machine\": \"%s\",\n\t\"quick\": %s,\n\t\"numbers\": {", SHIELD_VERSION, machine,
+		quick ? "true" : "false");
 	for (unsigned i = 0; i < number_count; i++) {
 		fprintf(out, "%s\n\t\t\"%s\": {\"unit\": \"%s\", \"value\": ", i ? "," : "", numbers[i].name, numbers[i].unit);
 		json_value(out, numbers[i].value);
@@ -162,8 +167,8 @@ int report_json(const char *path, const char *machine, bool quick)
 	for (size_t i = 0; i < sizeof(goals) / sizeof(*goals); i++) {
 		double value = goal_value(&goals[i]);
 
-		fprintf(out, "%s\n\t\t{\"text\": \"%s\", \"unit\": \"%s\", \"wanted\": \"%s\", \"goal\": %g, \"value\": ", i ? "," : "", goals[i].text, goals[i].unit,
-			goals[i].direction == AT_MOST ? "<=" : ">=", goals[i].goal);
+		fprintf(out, "%s\n\t\t{\"text\": \"%s\", \"unit\": \"%s\", \"wanted\": \"%s\", \"goal\": %g, \"value\": ", i ? "," : "",
+			goals[i].text, goals[i].unit, goals[i].direction == AT_MOST ? "<=" : ">=", goals[i].goal);
 		json_value(out, value);
 		fprintf(out, ", \"verdict\": \"%s\"}", goal_word(&goals[i], value));
 	}

@@ -29,10 +29,11 @@
 #include "report.h"
 #include "state/bundle.h"
 
-#define NAMES 150 /* a profile of 200 entries */
-#define NETWORKS 50
+#define NAMES          150 /* a profile of 200 entries */
+#define NETWORKS       50
 #define CONTAINERS_MAX 256
-#define CONFIG "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"}]}}"
+#define CONFIG                                                                                                                             \
+	"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\"]}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"}]}}"
 #define PODMAN_LIMIT "300" /* seconds */
 
 static char folder[64];
@@ -129,8 +130,8 @@ static void bundle_fill(unsigned number, unsigned names, unsigned networks)
 	bundle_path(path, number);
 	text_add(&allowed, "");
 	if (bundle_create(&bundle, path, &error) || bundle_settings_write(&bundle, &identity, &settings, &error) ||
-	    bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), domains.data, domains.length, &error) ||
-	    bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), allowed.data, allowed.length, &error))
+		bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), domains.data, domains.length, &error) ||
+		bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), allowed.data, allowed.length, &error))
 		bench_die("%s", error.text);
 }
 
@@ -169,9 +170,9 @@ static pid_t hook_start(unsigned number, pid_t container)
 	beside(program, "terok-shield-hook");
 	bundle_path(path, number);
 	text_addf(&state,
-		  "{\"ociVersion\":\"1.0\",\"id\":\"%064x\",\"pid\":%d,\"bundle\":\"%s/oci\",\"status\":\"created\",\"annotations\":{\"terok.shield.profiles\":\"bench\","
-		  "\"terok.shield.name\":\"c%u\",\"terok.shield.state_dir\":\"%s\",\"terok.shield.version\":\"%s\"}}",
-		  number, (int)container, folder, number, path, SHIELD_VERSION);
+		"{\"ociVersion\":\"1.0\",\"id\":\"%064x\",\"pid\":%d,\"bundle\":\"%s/oci\",\"status\":\"created\",\"annotations\":{\"terok.shield.profiles\":\"bench\","
+		"\"terok.shield.name\":\"c%u\",\"terok.shield.state_dir\":\"%s\",\"terok.shield.version\":\"%s\"}}",
+		number, (int)container, folder, number, path, SHIELD_VERSION);
 	if (pipe2(in, O_CLOEXEC))
 		bench_die("pipe");
 	pid = fork();
@@ -261,7 +262,8 @@ static void hook_measure(unsigned runs)
 	report_set(median_of(hook_ms, runs), "ms", "start/hook_ms");
 	report_set(hook_ms[runs - 1], "ms", "start/hook_max_ms");
 	report_set(median_of(nft_ms, runs), "ms", "start/nft_ms");
-	printf("\n%-58s median %7.2f ms, max %7.2f ms\n", "createRuntime hook: ruleset, verification, forwarder ready", hook_ms[(runs - 1) / 2], hook_ms[runs - 1]);
+	printf("\n%-58s median %7.2f ms, max %7.2f ms\n", "createRuntime hook: ruleset, verification, forwarder ready",
+		hook_ms[(runs - 1) / 2], hook_ms[runs - 1]);
 	printf("%-58s median %7.2f ms\n", "nft -f of the same ruleset alone", nft_ms[(runs - 1) / 2]);
 }
 
@@ -412,8 +414,9 @@ void start_podman(bool quick)
 	}
 	fprintf(stderr, "podman in the bed\n");
 	snprintf(command, sizeof(command),
-		 "cd " BENCH_FOLDER "/.. && SHIELD_PREFIX='%s' timeout -k 5 " PODMAN_LIMIT " tests/support/bed.sh run \"$(tests/support/bed.sh suite)\" /mnt/checkout/bench/podman.sh %d", prefix,
-		 quick ? 3 : 20);
+		"cd " BENCH_FOLDER "/.. && SHIELD_PREFIX='%s' timeout -k 5 " PODMAN_LIMIT
+		" tests/support/bed.sh run \"$(tests/support/bed.sh suite)\" /mnt/checkout/bench/podman.sh %d",
+		prefix, quick ? 3 : 20);
 	stream = popen(command, "re");
 	while (stream && fgets(line, sizeof(line), stream)) {
 		if (sscanf(line, "command/%48s %lf", name, &value) == 2) {

@@ -14,12 +14,12 @@
 #include "dns/message.h"
 #include "fw/netns.h"
 
-#define BATCH 64
-#define QUERY_MAX 512
-#define ANSWER_MAX 1024
+#define BATCH       64
+#define QUERY_MAX   512
+#define ANSWER_MAX  1024
 #define CONNECTIONS 64 /* by TCP, at once */
-#define TTL_S 600
-#define SOCKETS 4
+#define TTL_S       600
+#define SOCKETS     4
 
 struct connection {
 	int fd;
@@ -87,8 +87,10 @@ static void udp_serve(struct stub *stub, int fd)
 
 	for (unsigned i = 0; i < BATCH; i++) {
 		stub->in_vectors[i] = (struct iovec){stub->queries[i], QUERY_MAX};
-		stub->in[i].msg_hdr = (struct msghdr){
-			.msg_name = &stub->addresses[i], .msg_namelen = sizeof(stub->addresses[i]), .msg_iov = &stub->in_vectors[i], .msg_iovlen = 1};
+		stub->in[i].msg_hdr = (struct msghdr){.msg_name = &stub->addresses[i],
+			.msg_namelen = sizeof(stub->addresses[i]),
+			.msg_iov = &stub->in_vectors[i],
+			.msg_iovlen = 1};
 	}
 	received = recvmmsg(fd, stub->in, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < received; i++) {
@@ -97,8 +99,10 @@ static void udp_serve(struct stub *stub, int fd)
 		if (!length)
 			continue;
 		stub->out_vectors[count] = (struct iovec){stub->answers[count], length};
-		stub->out[count].msg_hdr = (struct msghdr){
-			.msg_name = &stub->addresses[i], .msg_namelen = sizeof(stub->addresses[i]), .msg_iov = &stub->out_vectors[count], .msg_iovlen = 1};
+		stub->out[count].msg_hdr = (struct msghdr){.msg_name = &stub->addresses[i],
+			.msg_namelen = sizeof(stub->addresses[i]),
+			.msg_iov = &stub->out_vectors[count],
+			.msg_iovlen = 1};
 		count++;
 	}
 	for (int sent = 0; sent < count;) {
@@ -134,7 +138,8 @@ static void tcp_accept(struct stub *stub, int listener)
 
 static void tcp_serve(struct connection *connection)
 {
-	ssize_t received = recv(connection->fd, connection->octets + connection->used, sizeof(connection->octets) - connection->used, MSG_DONTWAIT);
+	ssize_t received =
+		recv(connection->fd, connection->octets + connection->used, sizeof(connection->octets) - connection->used, MSG_DONTWAIT);
 	size_t at = 0, length;
 	uint8_t answer[2 + ANSWER_MAX];
 
@@ -180,13 +185,15 @@ static void __attribute__((noreturn)) stub_run(struct stub *stub)
 /* A UDP and a TCP socket in the namespace of the calling thread. */
 static int sockets_open(void *context, struct error *error)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(BENCH_UPSTREAM_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(BENCH_UPSTREAM_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	static const int types[] = {SOCK_DGRAM, SOCK_STREAM};
 	int *sockets = context;
 
 	for (unsigned i = 0; i < 2; i++) {
 		sockets[i] = socket(AF_INET, types[i] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (sockets[i] < 0 || bind(sockets[i], (struct sockaddr *)&address, sizeof(address)) || (i && listen(sockets[i], CONNECTIONS)))
+		if (sockets[i] < 0 || bind(sockets[i], (struct sockaddr *)&address, sizeof(address)) ||
+			(i && listen(sockets[i], CONNECTIONS)))
 			return error_errno(error, errno, "the stub's sockets");
 	}
 	return 0;

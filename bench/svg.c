@@ -7,13 +7,13 @@
 
 #include "base/cleanup.h"
 
-#define WIDTH 860
-#define HEIGHT 470
-#define LEFT 76
-#define RIGHT 190 /* the names of the lines */
-#define TOP 48
-#define BOTTOM 62
-#define PLOT_WIDTH (WIDTH - LEFT - RIGHT)
+#define WIDTH       860
+#define HEIGHT      470
+#define LEFT        76
+#define RIGHT       190 /* the names of the lines */
+#define TOP         48
+#define BOTTOM      62
+#define PLOT_WIDTH  (WIDTH - LEFT - RIGHT)
 #define PLOT_HEIGHT (HEIGHT - TOP - BOTTOM)
 
 /* Distinct for colour-blind eyes and in print, too (Okabe and Ito's set). */
@@ -21,7 +21,7 @@ static const char *const colours[] = {"#d55e00", "#444444", "#999999", "#0072b2"
 
 struct scale {
 	double low, high; /* exponents of ten when logarithmic */
-	int logarithmic;
+	bool logarithmic;
 };
 
 static double scaled(const struct scale *scale, double value)
@@ -42,9 +42,9 @@ static double y_at(const struct scale *scale, double value)
 }
 
 /* Whole tens around all values. */
-static struct scale scale_log(const struct svg_line *lines, size_t count, int of_x)
+static struct scale scale_log(const struct svg_line *lines, size_t count, bool of_x)
 {
-	struct scale scale = {.low = 12, .high = -12, .logarithmic = 1};
+	struct scale scale = {.low = 12, .high = -12, .logarithmic = true};
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < lines[i].count; j++) {
@@ -74,8 +74,8 @@ static void grid_x(FILE *out, const struct svg_chart *chart, const struct scale 
 {
 	double x = x_at(scale, value);
 
-	fprintf(out, "<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x, TOP, x, TOP + PLOT_HEIGHT, x,
-		TOP + PLOT_HEIGHT + 18);
+	fprintf(out, "<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
+		x, TOP, x, TOP + PLOT_HEIGHT, x, TOP + PLOT_HEIGHT + 18);
 	if (chart->x_words)
 		fputs(word, out);
 	else
@@ -87,8 +87,8 @@ static void grid_y(FILE *out, const struct scale *scale, double value)
 {
 	double y = y_at(scale, value);
 
-	fprintf(out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT, y, LEFT + PLOT_WIDTH, y, LEFT - 8,
-		y + 4);
+	fprintf(out, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">",
+		LEFT, y, LEFT + PLOT_WIDTH, y, LEFT - 8, y + 4);
 	number_write(out, value);
 	fputs("</text>\n", out);
 }
@@ -109,7 +109,8 @@ static void axes_write(FILE *out, const struct svg_chart *chart, const struct sc
 			grid_y(out, y, y->high * i / 5);
 	fprintf(out, "<text class=\"title\" x=\"%d\" y=\"26\">%s</text>\n", LEFT, chart->title);
 	fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", LEFT + PLOT_WIDTH / 2, HEIGHT - 16, chart->x_title);
-	fprintf(out, "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n", TOP + PLOT_HEIGHT / 2, chart->y_title);
+	fprintf(out, "<text transform=\"translate(20 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>\n", TOP + PLOT_HEIGHT / 2,
+		chart->y_title);
 }
 
 static void line_write(FILE *out, const struct svg_chart *chart, const struct scale *x, const struct scale *y, const struct svg_line *line)
@@ -131,8 +132,10 @@ static void legend_write(FILE *out, const struct svg_line *lines, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (!lines[i].count)
 			continue;
-		fprintf(out, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y, x + 20, y,
-			colours[lines[i].colour % (sizeof(colours) / sizeof(*colours))], lines[i].colour ? "1.8" : "3", x + 26, y + 4, lines[i].title);
+		fprintf(out,
+			"<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n",
+			x, y, x + 20, y, colours[lines[i].colour % (sizeof(colours) / sizeof(*colours))], lines[i].colour ? "1.8" : "3",
+			x + 26, y + 4, lines[i].title);
 		y += 22;
 	}
 }
@@ -145,9 +148,9 @@ int svg_write(const char *path, const struct svg_chart *chart, const struct svg_
 	if (!out)
 		return -errno;
 	if (!chart->x_words)
-		x = scale_log(lines, count, 1);
+		x = scale_log(lines, count, true);
 	if (chart->log_y)
-		y = scale_log(lines, count, 0);
+		y = scale_log(lines, count, false);
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\" aria-label=\"%s\">\n"
 		"<style>.grid{stroke:#ddd}.title{font-size:16px;font-weight:bold}text{fill:#222}</style>\n<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",

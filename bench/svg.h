@@ -2,6 +2,7 @@
 #ifndef BENCH_SVG_H
 #define BENCH_SVG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SVG_POINTS_MAX 256
@@ -16,9 +17,9 @@ struct svg_line {
 
 struct svg_chart {
 	const char *title, *x_title, *y_title;
-	int log_x, log_y; /* logarithmic, by tens; otherwise from 0 to y_max */
+	bool log_x, log_y; /* logarithmic, by tens; otherwise from 0 to y_max */
 	double y_max;
-	int markers; /* a dot at each point */
+	bool markers;               /* a dot at each point */
 	const char *const *x_words; /* labels for x = 0, 1, 2, ... in place of numbers; NULL */
 	size_t x_word_count;
 };

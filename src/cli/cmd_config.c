@@ -220,12 +220,7 @@ static int check(const struct places *places, const struct command_options *opti
 enum command_exit cmd_config(const struct command_options *options, struct error *error)
 {
 	static struct places places;
-	const char *verb = options->operands[0];
-	bool showing = strcmp(verb, "show") == 0;
-	if (!showing && strcmp(verb, "check") != 0) {
-		error_set(error, EINVAL, "config takes show or check, not '%s'", text_escaped((char[160]){0}, 160, verb));
-		return COMMAND_USAGE;
-	}
+	bool showing = strcmp(options->operands[0], "show") == 0;
 	int rc = places_find(&places, options, error);
 	if (!rc)
 		rc = showing ? show(&places, options, error) : check(&places, options, error);

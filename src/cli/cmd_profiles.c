@@ -253,15 +253,9 @@ static enum command_exit check_run(const struct profile_path *path, const struct
 enum command_exit cmd_profiles(const struct command_options *options, struct error *error)
 {
 	struct launch_profile_path path;
-	const char *verb = options->operand_count > 0 ? options->operands[0] : "";
-	bool listing = options->operand_count == 0;
-	if (!listing && strcmp(verb, "show") != 0 && strcmp(verb, "check") != 0) {
-		error_set(error, EINVAL, "profiles takes `show PROFILE` or `check [FILE]`, not '%s'", SHOWN(verb));
-		return COMMAND_USAGE;
-	}
 	if (launch_profile_path_init(&path, options, error))
 		return COMMAND_FAILED;
-	if (listing)
+	if (options->operand_count == 0)
 		return names_print(&path.path, options->json, error) ? COMMAND_FAILED : COMMAND_DONE;
-	return strcmp(verb, "show") == 0 ? show(&path.path, options, error) : check_run(&path.path, options, error);
+	return strcmp(options->operands[0], "show") == 0 ? show(&path.path, options, error) : check_run(&path.path, options, error);
 }

@@ -214,11 +214,11 @@ static cJSON *element_json(const struct answer *answer, const struct setwriter_e
 	cJSON *object = cJSON_CreateObject();
 	char address[ADDR_TEXT_MAX];
 	output_add(object, "address", cJSON_CreateString(addr_format(&element->key.addr, address)), failed);
-	output_add(object, "name", cJSON_CreateString(element->comment), failed);
+	output_add(object, "name", output_string(element->comment[0] ? element->comment : NULL), failed);
 	output_add(object, "port", element->key.port ? cJSON_CreateNumber(element->key.port) : cJSON_CreateNull(), failed);
 	output_add(object, "protocol",
 		element->key.port ? cJSON_CreateString(element->key.protocol == RULE_TCP ? "tcp" : "udp") : cJSON_CreateNull(), failed);
-	output_add(object, "expires_s", cJSON_CreateNumber((double)(element->expires_ms / 1000)), failed);
+	output_add(object, "expires", cJSON_CreateNumber((double)(element->expires_ms / 1000)), failed);
 	output_add(object, "packets", cJSON_CreateNumber((double)element->packets), failed);
 	output_add(object, "bytes", cJSON_CreateNumber((double)element->bytes), failed);
 	output_add(object, "denied", cJSON_CreateBool(why_is_denied(answer->policy, &element->key.addr)), failed);

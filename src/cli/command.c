@@ -206,6 +206,17 @@ static int option_take(struct parser *parser, const char *word)
 	return value ? option_store(parser, option, value) : usage_error(parser->error, parser->command, "a value is missing behind", word);
 }
 
+/* True when word is one of words, which are separated by blanks. */
+static bool is_among(const char *words, const char *word)
+{
+	size_t length = strlen(word);
+	for (const char *at = words; *at; at += strcspn(at, " "), at += *at == ' ') {
+		if (strcspn(at, " ") == length && strncmp(at, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Distributes the words: the container first, unless an option named it. */
 static int operands_settle(struct parser *parser)
 {
@@ -232,6 +243,8 @@ static int operands_settle(struct parser *parser)
 		return usage_error(parser->error, command, "one argument too many:", parser->words[first + command->operands_max]);
 	for (; first < parser->word_count; first++)
 		options->operands[options->operand_count++] = parser->words[first];
+	if (command->words && options->operand_count > 0 && !is_among(command->words, options->operands[0]))
+		return usage_error(parser->error, command, "this command takes one of its own words, not", options->operands[0]);
 	return 0;
 }
 

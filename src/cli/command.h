@@ -44,7 +44,7 @@ struct command {
 	const char *usage;   /* what follows the name */
 	const char *details; /* more lines for --help, may be NULL */
 	const char *example;
-	const char *words; /* the fixed ones that its first operand may be, separated by blanks; may be NULL */
+	const char *words; /* the only ones that its first operand may be, separated by blanks; NULL: any */
 	/* Returns an exit code; COMMAND_FAILED and COMMAND_USAGE with the error filled, except where the command printed the reason
 	 * itself. */
 	enum command_exit (*run)(const struct command_options *options, struct error *error);

@@ -51,8 +51,10 @@ void follow_rewind(struct follow *follow)
 
 static int line_end(struct follow *follow, int (*visit)(void *context, const char *line), void *context)
 {
-	int rc = follow->partial.length > 0 && !text_failed(&follow->partial) ? visit(context, follow->partial.data) : 0;
+	bool whole = follow->partial.length > 0 && !follow->overlong && !text_failed(&follow->partial);
+	int rc = whole ? visit(context, follow->partial.data) : 0;
 	text_free(&follow->partial);
+	follow->overlong = false;
 	return rc;
 }
 
@@ -70,7 +72,8 @@ static int rest_read(struct follow *follow, int (*visit)(void *context, const ch
 		for (char *at = buffer, *end = buffer + length; at < end;) {
 			char *newline = memchr(at, '\n', (size_t)(end - at));
 			size_t piece = (size_t)((newline ? newline : end) - at);
-			if (follow->partial.length + piece <= LINE_MAX_OCTETS)
+			follow->overlong = follow->overlong || follow->partial.length + piece > LINE_MAX_OCTETS;
+			if (!follow->overlong)
 				text_add_bytes(&follow->partial, at, piece);
 			int rc = newline ? line_end(follow, visit, context) : 0;
 			if (rc)
@@ -100,5 +103,6 @@ int follow_read(struct follow *follow, int (*visit)(void *context, const char *l
 	follow->fd = fd;
 	follow->offset = 0;
 	text_free(&follow->partial);
+	follow->overlong = false;
 	return rc ? rc : rest_read(follow, visit, context);
 }

@@ -12,6 +12,7 @@ struct follow {
 	int fd; /* -1 while there is no log */
 	off_t offset;
 	struct text partial; /* a line that has no end yet */
+	bool overlong;       /* and is longer than any of the log's: it will be dropped */
 };
 
 /* Begins behind what is there now. Takes the bundle. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -258,6 +259,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, 1); /* the thread that opens the sockets inside needs no heap of its own */
 	prctl(PR_SET_NAME, "terok-shield-px");
 	result = proxy_start(&proxy, &arguments, &error);
 	if (result) {

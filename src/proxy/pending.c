@@ -49,8 +49,10 @@ struct pendings {
 	struct outlets *outlets;
 	const struct timeval *timeout; /* PENDING_TIMEOUT_MS, as one of libevent's common timeouts: a queue instead of a heap */
 	struct pending *buckets[BUCKETS];
+	/* what was used before and is free again; otherwise the pools are taken from the front, so that memory which is never needed is never touched */
 	struct pending *free;
 	struct waiting *free_waiting;
+	size_t pool_used, waiting_used;
 	size_t count;
 	struct answer answer;
 	uint8_t received[MESSAGE_MAX]; /* by TCP */
@@ -99,14 +101,6 @@ struct pendings *pendings_new(struct proxy *proxy)
 		return NULL;
 	}
 	upstreams_load(&pendings->upstreams, &proxy->settings);
-	for (size_t i = PENDING_MAX; i--;) {
-		pendings->pool[i].next = pendings->free;
-		pendings->free = &pendings->pool[i];
-	}
-	for (size_t i = PENDING_CLIENTS_MAX; i--;) {
-		pendings->waiting_pool[i].next = pendings->free_waiting;
-		pendings->free_waiting = &pendings->waiting_pool[i];
-	}
 	return pendings;
 }
 
@@ -150,7 +144,7 @@ void pendings_free(struct pendings *pendings)
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (pendings->buckets[i])
 			pending_free(pendings->buckets[i]);
-	for (size_t i = 0; i < PENDING_MAX; i++)
+	for (size_t i = 0; i < pendings->pool_used; i++)
 		if (pendings->pool[i].timer)
 			event_free(pendings->pool[i].timer);
 	outlets_free(pendings->outlets);
@@ -167,11 +161,34 @@ static struct pending *pending_find(struct pendings *pendings, const struct ques
 	return NULL;
 }
 
-static void waiting_add(struct pendings *pendings, struct pending *pending, const struct client *client, const struct question *question)
+static struct pending *pool_take(struct pendings *pendings)
+{
+	struct pending *pending = pendings->free;
+
+	if (!pending)
+		return pendings->pool_used < PENDING_MAX ? &pendings->pool[pendings->pool_used++] : NULL;
+	pendings->free = pending->next;
+	return pending;
+}
+
+static struct waiting *waiting_take(struct pendings *pendings)
 {
 	struct waiting *waiting = pendings->free_waiting;
 
+	if (!waiting)
+		return pendings->waiting_used < PENDING_CLIENTS_MAX ? &pendings->waiting_pool[pendings->waiting_used++] : NULL;
 	pendings->free_waiting = waiting->next;
+	return waiting;
+}
+
+static void waiting_give_back(struct pendings *pendings, struct waiting *waiting)
+{
+	waiting->next = pendings->free_waiting;
+	pendings->free_waiting = waiting;
+}
+
+static void waiting_add(struct pending *pending, struct waiting *waiting, const struct client *client, const struct question *question)
+{
 	waiting->next = NULL;
 	waiting->client = *client;
 	waiting->question = *question;
@@ -354,24 +371,25 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 {
 	struct pendings *pendings = proxy->pendings;
 	uint64_t hash = question_hash(question, &pendings->hash_key);
+	struct waiting *waiting = waiting_take(pendings);
 	struct pending *pending;
 
-	if (!pendings->free_waiting) {
+	if (!waiting) {
 		proxy->counters[COUNT_CLIENTS_FULL]++;
 		return -EBUSY;
 	}
 	pending = pending_find(pendings, question, hash);
 	if (pending) {
 		proxy->counters[COUNT_MERGED]++;
-		waiting_add(pendings, pending, client, question);
+		waiting_add(pending, waiting, client, question);
 		return 0;
 	}
-	pending = pendings->free;
+	pending = pool_take(pendings);
 	if (!pending) {
+		waiting_give_back(pendings, waiting);
 		proxy->counters[COUNT_PENDING_FULL]++;
 		return -EBUSY;
 	}
-	pendings->free = pending->next;
 	pendings->count++;
 	pending->next = pendings->buckets[hash & (BUCKETS - 1)];
 	pendings->buckets[hash & (BUCKETS - 1)] = pending;
@@ -382,7 +400,7 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 	pending->waiting_end = &pending->waiting;
 	pending->attempt = pending->refusals = 0;
 	pending->last_rcode = RCODE_SERVFAIL;
-	waiting_add(pendings, pending, client, question);
+	waiting_add(pending, waiting, client, question);
 	pending_send(pending);
 	return 0;
 }

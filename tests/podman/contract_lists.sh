@@ -84,6 +84,16 @@ check_equal "all names are in it" "=n8.many.test =n9.many.test allowed.test" "$(
 check_output "a composition with duplicates starts" '^world $' shield run both --profiles one,two -- --rm $image wget -q -O- http://allowed.test/
 check_status "an unknown profile is a failure" 1 shield prepare over --profiles no-such-profile
 
+# A name that podman still has: run is refused by podman, and what the stopped container may reach stays what it was.
+profile wide =allowed.test =other.test
+check "a container starts" shield run kept --profiles my -- -d $image sleep 600
+check "it stops" pod stop -t 0 kept
+check_not "a run of its name with other profiles is refused" shield run kept --profiles wide -- -d $image true
+check "it starts again" pod start kept
+check_reached "what it was allowed it still is" kept http://allowed.test/
+check_not "a run that was refused gives the stopped container nothing" fast_get kept http://other.test/
+check "it is removed" pod rm -f -t 0 kept
+
 # Hooks: made anew by each prepare and run, and the same each time.
 hooks() { (cd "$containers/over/hooks" && ls && cat ./*.json); }
 flags=$(shield prepare over --profiles my)
@@ -93,6 +103,7 @@ check_equal "prepare again prints the same" "$flags" "$(shield prepare over --pr
 check_equal "and leaves the same hooks" "$first" "$(hooks)"
 check_output "a container prepared twice starts" '^world $' shield run over --profiles my -- --rm $image wget -q -O- http://allowed.test/
 if has_command setup; then
+	check "what setup writes stays in the bed" layer_usr
 	case $mode in rootless) where=--user ;; rootful) where=--root ;; esac
 	check_output "setup $where installs global hooks" 'Done\. Global hooks installed\.' shield setup $where
 	check_output "setup $where again does no harm" 'Done\. Global hooks installed\.' shield setup $where

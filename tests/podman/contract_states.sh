@@ -42,9 +42,6 @@ check_equal "each was logged, in order" \
 	"shield_up shield_down shield_down shield_down shield_down shield_down shield_up shield_up shield_down shield_up shield_block shield_block shield_down shield_block shield_up" \
 	"$(actions web 15)"
 
-# The newer words of the older tool.
-check_status "the state quarantine is no command" 2 shield quarantine web
-
 # allow before, during and after a bypass.
 check "allow before a bypass" shield allow web 203.0.113.30 n1.many.test
 check "the bypass" shield down web

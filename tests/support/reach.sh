@@ -41,3 +41,9 @@ make_refusal() {	# builds the probe of refusals once
 
 actions() { shield logs --container "$1" -n "$2" | sed -n 's/.*"action": *"\([a-z_]*\)".*/\1/p' | paste -sd' '; }	# CONTAINER N : the last N actions of its log, in order
 has_command() { shield help "$1" >/dev/null 2>&1; }
+
+# The bed discards what is written to /etc and the homes, but /usr may be the machine's own: what is written below it goes into a layer of the bed's.
+layer_usr() {
+	mkdir -p /srv/bed/layer/upper /srv/bed/layer/work
+	mount -t overlay overlay -o lowerdir=/usr/share/containers,upperdir=/srv/bed/layer/upper,workdir=/srv/bed/layer/work /usr/share/containers
+}
