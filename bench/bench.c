@@ -76,7 +76,8 @@ static struct bench {
 	struct load_result *result;
 	bool present[CANDIDATE_COUNT];
 	const char *only_case; /* NULL: all */
-	bool quick;
+	bool quick, spread;
+	pid_t stub;
 	unsigned rounds;
 	uint32_t next_number, next_many;
 	/* of the cases of one session kind: what each round gave */
@@ -237,6 +238,9 @@ static struct figures load_measure(pid_t pid, enum candidate_id id, const struct
 	uint64_t cpu_ns;
 
 	load.check &= candidates[id].writes_sets;
+	load.bound = load.in_flight == 1 && !bench.spread;
+	candidate_bind(pid, load.bound);
+	candidate_bind(bench.stub, load.bound);
 	cpu_ns = candidate_cpu_ns(pid);
 	load_run(bench.rig.inside_fd, &load, result);
 	cpu_ns = candidate_cpu_ns(pid) - cpu_ns;
@@ -562,7 +566,7 @@ static void load_run_all(void)
 		bench_die("memory");
 	rig_start(&bench.rig, "bench.test\n", "", no_answer, NULL);
 	bench.rig.settings.upstreams[0].port = BENCH_UPSTREAM_PORT;
-	stub_start(bench.rig.inside_fd);
+	bench.stub = stub_start(bench.rig.inside_fd);
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++) {
 		bench.present[id] = bench.present[id] && candidate_find(id);
 		bench.latencies[id] = calloc((size_t)bench.rounds * cases[0].load.count, sizeof(uint32_t));
@@ -588,7 +592,7 @@ static void machine_describe(char *text, size_t size)
 }
 
 static const char usage[] =
-	"usage: shield-bench [--quick] [--rounds N] [--only LIST] [--case NAME] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
+	"usage: shield-bench [--quick] [--rounds N] [--only LIST] [--case NAME] [--spread] [--output FOLDER] [--no-load] [--no-start] [--no-podman]\n"
 	"  LIST: candidates by name, with commas: shield,floor,relay,dnsmasq,dnsmasq_interval,smartdns,unbound\n"
 	"  NAME: one case alone: new1, new64, cached1, cached64, refused64, tcp1, tcp64, v6_1, v6_64, many1, many64\n";
 
@@ -611,6 +615,7 @@ int main(int argc, char **argv)
 		{"only", required_argument, NULL, 'c'},
 		{"output", required_argument, NULL, 'o'},
 		{"case", required_argument, NULL, 'k'},
+		{"spread", no_argument, NULL, 's'},
 		{"no-load", no_argument, NULL, 'L'},
 		{"no-start", no_argument, NULL, 'S'},
 		{"no-podman", no_argument, NULL, 'P'},
@@ -637,6 +642,9 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			output = optarg;
+			break;
+		case 's':
+			bench.spread = true;
 			break;
 		case 'L':
 			with_load = false;

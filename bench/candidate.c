@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,25 +207,59 @@ void candidate_memory(pid_t pid, double *rss_kib, double *pss_kib)
 		smaps_add(tree[i], rss_kib, pss_kib);
 }
 
-static uint64_t threads_cpu_ns(pid_t pid)
+/* Calls visit for each thread of a process. */
+static void threads_each(pid_t pid, void (*visit)(pid_t pid, pid_t thread, void *context), void *context)
 {
-	char path[320];
+	char path[64];
 	cleanup_dir DIR *folder = NULL;
 	struct dirent *entry;
-	uint64_t total_ns = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	folder = opendir(path);
-	while (folder && (entry = readdir(folder))) {
-		cleanup_stream FILE *stream = NULL;
-		unsigned long long used_ns;
+	while (folder && (entry = readdir(folder)))
+		if (entry->d_name[0] != '.')
+			visit(pid, atoi(entry->d_name), context);
+}
 
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)pid, entry->d_name);
-		stream = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
-		if (stream && fscanf(stream, "%llu", &used_ns) == 1)
-			total_ns += used_ns;
-	}
-	return total_ns;
+static void thread_cpu_add(pid_t pid, pid_t thread, void *context)
+{
+	char path[96];
+	cleanup_stream FILE *stream = NULL;
+	unsigned long long used_ns;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)pid, (int)thread);
+	stream = fopen(path, "re");
+	if (stream && fscanf(stream, "%llu", &used_ns) == 1)
+		*(uint64_t *)context += used_ns;
+}
+
+/* One processor: the last that this process may use. */
+static void thread_bind(pid_t pid, pid_t thread, void *context)
+{
+	static cpu_set_t all;
+	cpu_set_t wanted;
+
+	(void)pid;
+	if (!CPU_COUNT(&all))
+		sched_getaffinity(getpid(), sizeof(all), &all);
+	wanted = all;
+	for (int i = 0; *(bool *)context && CPU_COUNT(&wanted) > 1; i++)
+		CPU_CLR(i, &wanted);
+	sched_setaffinity(thread, sizeof(wanted), &wanted);
+}
+
+void candidate_bind_self(bool one)
+{
+	thread_bind(getpid(), 0, &one);
+}
+
+void candidate_bind(pid_t pid, bool one)
+{
+	pid_t tree[TREE_MAX];
+	unsigned count = tree_list(pid, tree);
+
+	for (unsigned i = 0; i < count; i++)
+		threads_each(tree[i], thread_bind, &one);
 }
 
 uint64_t candidate_cpu_ns(pid_t pid)
@@ -234,6 +269,6 @@ uint64_t candidate_cpu_ns(pid_t pid)
 	uint64_t total_ns = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		total_ns += threads_cpu_ns(tree[i]);
+		threads_each(tree[i], thread_cpu_add, &total_ns);
 	return total_ns;
 }

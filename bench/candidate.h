@@ -39,6 +39,9 @@ void candidate_stop(struct rig *rig, pid_t pid);
 
 /* Resident and proportional size of the process and all below it, in KiB. */
 void candidate_memory(pid_t pid, double *rss_kib, double *pss_kib);
+/* Binds the calling process, or the process and all below it with their threads, to one processor; or lets them run on all again. */
+void candidate_bind_self(bool one);
+void candidate_bind(pid_t pid, bool one);
 /* Processor time of the process and all below it. */
 uint64_t candidate_cpu_ns(pid_t pid);
 

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "candidate.h"
 #include "dns/message.h"
 #include "fw/netns.h"
 #include "fw/setwriter.h"
@@ -286,6 +287,7 @@ static void __attribute__((noreturn)) client_run(int netns_fd, const struct load
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (netns_enter(netns_fd, &error) || (load->check && setwriter_open(&client.writer, &error)))
 		bench_die("client: %s", error.text);
+	candidate_bind_self(load->bound);
 	client.load = load;
 	client.result = result;
 	client.fd = client_connect(load);

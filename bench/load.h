@@ -20,6 +20,7 @@ struct load {
 	bool v6;           /* ask over ::1, for AAAA */
 	bool many;         /* names with eight addresses */
 	bool check;        /* look each address up at once (one in flight), or a sample of them at the end */
+	bool bound;        /* the client on one processor, with stub and candidate */
 	uint32_t first;    /* number of the first name */
 	unsigned count;    /* names to ask, at most LOAD_SAMPLES_MAX */
 	unsigned limit_ms; /* ends earlier then */

@@ -19,6 +19,16 @@ check_refused_fast() {	# SENTENCE CONTAINER URL : refused, and within three seco
 	fi
 }
 
+# A command that is checked reads nothing and has its output in $last, so neither a here-document nor $last can be given to it: text is judged by these two.
+check_has() {	# SENTENCE REGEX TEXT
+	printf '%s\n' "$3" >"$last"
+	if grep -qE -- "$2" "$last"; then pass "$1"; else fail "$1"; fi
+}
+check_lacks() {	# SENTENCE REGEX TEXT ; no text at all proves nothing
+	printf '%s\n' "$3" >"$last"
+	if [ -n "$3" ] && ! grep -qE -- "$2" "$last"; then pass "$1"; else fail "$1"; fi
+}
+
 check_reached() { check_output "$1" '^world $' get "$2" "$3"; }	# SENTENCE CONTAINER URL
 
 reaches() { if [ "$(fast_get "$1" "$2" 2>/dev/null)" = world ]; then echo yes; else echo no; fi; }	# CONTAINER URL
