@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,6 +103,7 @@ static void far_end_start(void)
 	assert_int_equal(pipe(ready), 0);
 	far_end = fork();
 	if (!far_end) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test must not leave it, and whoever reads our output waiting */
 		if (unshare(CLONE_NEWNET) || write(ready[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)

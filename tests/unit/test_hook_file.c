@@ -70,6 +70,7 @@ static void a_hook_file_is_json_that_names_stage_program_and_annotation(void **s
 	(void)state;
 	for (size_t i = 0; i < HOOK_FILE_STAGES; i++) {
 		cleanup_text struct text text = {0};
+		cleanup_text struct text refused = {0};
 		cJSON *root;
 		const cJSON *hook;
 
@@ -84,7 +85,7 @@ static void a_hook_file_is_json_that_names_stage_program_and_annotation(void **s
 		assert_non_null(cJSON_GetObjectItem(
 			cJSON_GetObjectItem(cJSON_GetObjectItem(root, "when"), "annotations"), "^terok\\.shield\\.profiles$"));
 		cJSON_Delete(root);
-		assert_int_equal(hook_file_render(&(struct text){0}, hook_file_stages[i], "/a\nb", NULL), -EINVAL);
+		assert_int_equal(hook_file_render(&refused, hook_file_stages[i], "/a\nb", NULL), -EINVAL);
 	}
 }
 
