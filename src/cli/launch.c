@@ -309,6 +309,25 @@ static int running_check(const struct bundle *bundle, const struct podman_flags 
 		podman ? ", or add --replace behind --" : "");
 }
 
+/* A stopped container that still has the name would start again with what is written now. podman is asked only when a container was started from this bundle. */
+static int name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error)
+{
+	char path[PATH_MAX], filter[sizeof(launch->identity.container) + 16];
+	cleanup_free char *ids = NULL;
+	if ((podman && podman->replace) || faccessat(launch->bundle.fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (podman_find_program("podman", path))
+		return error_set(error, ENOENT, "podman is not in $PATH: install it");
+	snprintf(filter, sizeof(filter), "name=^%s$", launch->identity.container);
+	int rc = podman_capture((char *[]){path, "ps", "--all", "--quiet", "--filter", filter, NULL}, &ids, error);
+	if (rc)
+		return error_prefix(error, "asking podman whether the name is free");
+	if (ids[strspn(ids, " \n")] == '\0')
+		return 0;
+	return error_set(error, EBUSY, "the name %s is already in use by a stopped container: podman start it, podman rm it%s", launch->identity.container,
+		podman ? ", or add --replace behind --" : "");
+}
+
 static int bundle_fill(
 	struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)
 {
@@ -317,6 +336,8 @@ static int bundle_fill(
 	if (lock_fd < 0)
 		return lock_fd;
 	int rc = running_check(bundle, podman, error);
+	if (!rc)
+		rc = name_check(launch, podman, error);
 	if (!rc)
 		rc = bundle_remove(bundle, BUNDLE_HOOK_ERROR, error);
 	if (!rc)
