@@ -429,7 +429,7 @@ static int open_socket(struct setwriter *writer)
 	return 0;
 }
 
-static int open_writer(struct setwriter **opened, bool reads_only, struct error *error)
+static int open_untried(struct setwriter **opened, bool reads_only, struct error *error)
 {
 	struct setwriter *writer = calloc(1, sizeof(*writer));
 	int result;
@@ -438,30 +438,43 @@ static int open_writer(struct setwriter **opened, bool reads_only, struct error 
 		return error_errno(error, ENOMEM, "cannot open the set writer");
 	result = open_socket(writer);
 	if (result) {
-		error_errno(error, -result, "cannot open a netlink socket for nftables");
-		goto fail;
+		setwriter_close(writer);
+		return error_errno(error, -result, "cannot open a netlink socket for nftables");
 	}
 	writer->reads_only = reads_only;
-	result = reads_only ? 0 : probe(writer);
-	if (result) {
-		error_errno(error, -result, "cannot try out how nftables sets renew their timeouts");
-		goto fail;
-	}
 	*opened = writer;
 	return 0;
-fail:
-	setwriter_close(writer);
-	return result;
 }
 
-int setwriter_open(struct setwriter **opened, struct error *error)
+int setwriter_open_untried(struct setwriter **opened, struct error *error)
 {
-	return open_writer(opened, false, error);
+	return open_untried(opened, false, error);
 }
 
 int setwriter_open_reader(struct setwriter **opened, struct error *error)
 {
-	return open_writer(opened, true, error);
+	return open_untried(opened, true, error);
+}
+
+int setwriter_try(struct setwriter *writer)
+{
+	return writer->used ? -EBUSY : probe(writer);
+}
+
+int setwriter_open(struct setwriter **opened, struct error *error)
+{
+	struct setwriter *writer = NULL;
+	int result = setwriter_open_untried(&writer, error);
+
+	if (result)
+		return result;
+	result = setwriter_try(writer);
+	if (result) {
+		setwriter_close(writer);
+		return error_errno(error, -result, "cannot try out how nftables sets renew their timeouts");
+	}
+	*opened = writer;
+	return 0;
 }
 
 void setwriter_close(struct setwriter *writer)

@@ -29,6 +29,11 @@ struct setwriter_key {
 
 /* Opens the netlink socket in the network namespace of the calling thread (use within netns_run()). */
 int setwriter_open(struct setwriter **writer, struct error *error);
+/* The same in two steps, for who is in a hurry at first: after the trial's table is deleted the kernel makes every nftables socket of the namespace that is closed wait for
+ * some milliseconds. Before setwriter_try() a renewal is written as add, delete, add, which does it on every kernel; so it is when the trial fails.
+ * setwriter_try() is -EBUSY while additions are collected. */
+int setwriter_open_untried(struct setwriter **writer, struct error *error);
+int setwriter_try(struct setwriter *writer);
 /* The same for who only reads: without trying the kernel out, which costs some 25 ms at close. setwriter_add() is -EPERM then. */
 int setwriter_open_reader(struct setwriter **reader, struct error *error);
 void setwriter_close(struct setwriter *writer); /* NULL allowed */

@@ -105,7 +105,7 @@ static int inside_open(void *context, struct error *error)
 
 	if (result)
 		return result;
-	result = setwriter_open(&proxy->writer, error);
+	result = setwriter_open_untried(&proxy->writer, error);
 	if (result)
 		return result;
 	proxy->watch_fd = setwriter_watch_open(proxy->writer, error);
@@ -167,6 +167,10 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	if (!seconds) {
+		outbox_flush(proxy); /* nothing may be staged in the writer then */
+		setwriter_try(proxy->writer);
+	}
 	leases_sweep(proxy->leases);
 	pendings_refresh(proxy);
 	if (++seconds % RENEW_EVERY_S == 0)

@@ -28,7 +28,13 @@ fail() {
 }
 skip() { echo "skip - $*"; }
 
-remember() { "$@" >"$last" 2>&1 </dev/null; }
+# The output goes to another file first: what is run may be a look at the output before.
+remember() {
+	local status=0
+	"$@" >"$last.new" 2>&1 </dev/null || status=$?
+	mv -f "$last.new" "$last"
+	return $status
+}
 
 check() {	# SENTENCE CMD... : the command succeeds
 	local sentence=$1; shift
