@@ -82,7 +82,7 @@ static void add_net(struct netset *set, const char *text)
 	assert_int_equal(netset_add(set, &rule), 0);
 }
 
-static void shell(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) shell(const char *format, ...)
 {
 	char command[1024];
 	va_list arguments;
