@@ -33,6 +33,7 @@ static const char *const files[] = {
 	BUNDLE_RESOLV_CONF,
 	BUNDLE_UPSTREAM,
 	BUNDLE_CONTAINER_ID,
+	BUNDLE_OCI,
 	BUNDLE_CONTROL_SOCKET,
 	BUNDLE_HOOK_ERROR,
 	"run.nonce",

@@ -87,6 +87,16 @@ static int look_once(
 	return rc ? error_set(error, failed.code, "%s", failed.text) : pieces_take(look, &output, error);
 }
 
+/* The rules may be as they should be and the forwarder gone: then no name resolves, and the user has to know. */
+static void forwarder_check(struct look *look, const struct container *container)
+{
+	cleanup_fd int fd = bundle_process_open(container->runtime.proxy_pid, container->runtime.proxy_start);
+	if (fd >= 0 || look->state == SHIELD_INACTIVE || look->state == SHIELD_ERROR)
+		return;
+	look->state = SHIELD_ERROR;
+	error_set(&look->difference, ESRCH, "the forwarder is gone, no name resolves; the rules hold; restart the container");
+}
+
 int look_take_parts(struct look *look, const struct container *container, unsigned parts, struct error *error)
 {
 	*look = (struct look){.state = SHIELD_INACTIVE};
@@ -97,7 +107,9 @@ int look_take_parts(struct look *look, const struct container *container, unsign
 		int rc = container_ruleset(container, &ruleset, &policy, error);
 		if (!rc)
 			rc = look_once(look, container, &ruleset, parts, error);
-		if (rc || look->state != SHIELD_ERROR || attempt > 0)
+		if (!rc && (look->state != SHIELD_ERROR || attempt > 0))
+			forwarder_check(look, container);
+		if (rc || look->state != SHIELD_ERROR || look->difference.code == ESRCH || attempt > 0)
 			return rc;
 		lock_fd = container_lock(container, NULL);
 		if (lock_fd < 0)

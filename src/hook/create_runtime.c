@@ -255,7 +255,9 @@ static int success_write(const struct creation *creation, struct error *error)
 	char line[14];
 	int length = snprintf(line, sizeof(line), "%.12s\n", creation->state->id);
 
-	return bundle_write_volatile(&creation->bundle, BUNDLE_CONTAINER_ID, line, (size_t)length, error);
+	int rc = bundle_write_volatile(&creation->bundle, BUNDLE_OCI, creation->state->bundle, strlen(creation->state->bundle), error);
+
+	return rc ? rc : bundle_write_volatile(&creation->bundle, BUNDLE_CONTAINER_ID, line, (size_t)length, error);
 }
 
 static void audit(const struct creation *creation, const char *action, const char *dest, const char *detail)

@@ -32,6 +32,7 @@
 #define BUNDLE_RULESET "ruleset.nft"
 #define BUNDLE_RESOLV_CONF "resolv.conf"
 #define BUNDLE_CONTAINER_ID "container.id"
+#define BUNDLE_OCI "oci.bundle" /* the OCI bundle's folder, which podman removes with the container */
 #define BUNDLE_HOOK_ERROR "hook-error.log"
 #define BUNDLE_AUDIT "audit.jsonl"
 #define BUNDLE_UPSTREAM "upstream.dns"
