@@ -2,7 +2,6 @@
  * not depend on libnftables reading every learned element. */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +10,40 @@
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/inside.h"
+#include "cli/listing.h"
 #include "cli/look.h"
 #include "cli/output.h"
 #include "fw/nft.h"
 
-#define ELEMENT_INDENT "\t\t\t     "
-
 /* ---- who may be reached ---- */
 
-static void port_format(char port[16], const struct setwriter_key *key, const char *any)
+/* A column and the gap behind it; to the left, or to the right. */
+static void add_column(struct text *output, const char *word, int width, bool right)
 {
-	if (key->port)
-		snprintf(port, 16, "%u/%s", key->port, key->protocol == RULE_TCP ? "tcp" : "udp");
-	else
-		snprintf(port, 16, "%s", any);
+	static const char blanks[] = "                                                                ";
+	size_t length = strlen(word), missing = (size_t)width > length ? (size_t)width - length : 0;
+	if (!right)
+		text_add_bytes(output, word, length);
+	for (size_t part; missing > 0; missing -= part) {
+		part = missing < sizeof(blanks) - 1 ? missing : sizeof(blanks) - 1;
+		text_add_bytes(output, blanks, part);
+	}
+	if (right)
+		text_add_bytes(output, word, length);
+}
+
+static void row_print(const struct setwriter_element *element, int name_width, int address_width, struct text *output)
+{
+	char address[ADDR_TEXT_MAX], port[16] = "any", number[OUTPUT_DECIMAL_MAX], lifetime[OUTPUT_LIFETIME_MAX];
+	if (element->key.port)
+		snprintf(port, sizeof(port), "%u/%s", element->key.port, element->key.protocol == RULE_TCP ? "tcp" : "udp");
+	add_column(output, element->comment, name_width + 2, false);
+	add_column(output, addr_format(&element->key.addr, address), address_width + 2, false);
+	add_column(output, port, 11, false);
+	add_column(output, output_lifetime(lifetime, element->expires_ms), 8, true);
+	add_column(output, output_decimal(number, element->packets), 12, true);
+	add_column(output, output_decimal(number, element->bytes), 14, true);
+	text_add(output, "\n");
 }
 
 static void table_print(const struct learned *learned, struct text *output)
@@ -38,14 +57,8 @@ static void table_print(const struct learned *learned, struct text *output)
 	}
 	text_addf(output, "%-*s  %-*s  %-9s  %8s  %10s  %12s\n", name_width, "NAME", address_width, "ADDRESS", "PORT", "EXPIRES", "PACKETS",
 		"BYTES");
-	for (size_t i = 0; i < learned->count; i++) {
-		const struct setwriter_element *element = &learned->list[i];
-		char address[ADDR_TEXT_MAX], port[16], lifetime[OUTPUT_LIFETIME_MAX];
-		port_format(port, &element->key, "any");
-		text_addf(output, "%-*s  %-*s  %-9s  %8s  %10" PRIu64 "  %12" PRIu64 "\n", name_width, element->comment, address_width,
-			addr_format(&element->key.addr, address), port, output_lifetime(lifetime, element->expires_ms), element->packets,
-			element->bytes);
-	}
+	for (size_t i = 0; i < learned->count; i++)
+		row_print(&learned->list[i], name_width, address_width, output);
 }
 
 static void reachable_print(const struct look *look, struct text *output)
@@ -54,110 +67,6 @@ static void reachable_print(const struct look *look, struct text *output)
 	if (look->learned.count > 0)
 		table_print(&look->learned, output);
 	text_add(output, "\n");
-}
-
-/* ---- sets and chains ---- */
-
-/* nft's "1d2h3m4s". */
-static const char *duration_format(char text[32], uint64_t ms)
-{
-	static const struct {
-		uint64_t seconds;
-		char unit;
-	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-	uint64_t seconds = ms / 1000;
-	size_t length = 0;
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
-		if (seconds >= units[i].seconds)
-			length += (size_t)snprintf(text + length, 32 - length, "%" PRIu64 "%c", seconds / units[i].seconds, units[i].unit);
-		seconds %= units[i].seconds;
-	}
-	return length > 0 ? text : strcpy(text, "0s");
-}
-
-static void element_print(const struct setwriter_element *element, struct text *output)
-{
-	char address[ADDR_TEXT_MAX], port[32] = "", timeout[32], expires[32];
-	if (element->key.port)
-		snprintf(port, sizeof(port), " . %s . %u", element->key.protocol == RULE_TCP ? "tcp" : "udp", element->key.port);
-	text_addf(output, "%s%s counter packets %" PRIu64 " bytes %" PRIu64 " timeout %s expires %s%s%s%s",
-		addr_format(&element->key.addr, address), port, element->packets, element->bytes,
-		duration_format(timeout, element->timeout_ms), duration_format(expires, element->expires_ms),
-		element->comment[0] ? " comment \"" : "", element->comment, element->comment[0] ? "\"" : "");
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct setwriter_key *left = &(*(const struct setwriter_element *const *)a)->key;
-	const struct setwriter_key *right = &(*(const struct setwriter_element *const *)b)->key;
-	int order = memcmp(left->addr.octets, right->addr.octets, sizeof(left->addr.octets));
-	if (order == 0)
-		order = (int)left->port - (int)right->port;
-	return order ? order : (int)left->protocol - (int)right->protocol;
-}
-
-/* What the listing leaves out because it is terse: "elements = { A, B }" of the set. */
-struct filling {
-	const struct look *look;
-	const struct setwriter_element **elements; /* all learned ones, by address */
-	struct text *output;
-	size_t written;
-};
-
-static void filling_next(struct filling *filling)
-{
-	text_add(filling->output, filling->written++ ? ",\n" ELEMENT_INDENT : "\t\telements = { ");
-}
-
-static void set_fill(struct filling *filling, const char *set, size_t length)
-{
-	filling->written = 0;
-	bool learned = strncmp(set, "learned_", strlen("learned_")) == 0;
-	for (size_t i = 0; learned && i < filling->look->learned.count; i++) {
-		const char *name = learned_set(filling->elements[i]);
-		if (strlen(name) != length || memcmp(name, set, length) != 0)
-			continue;
-		filling_next(filling);
-		element_print(filling->elements[i], filling->output);
-	}
-	const char *line = filling->look->elements.data ? filling->look->elements.data : "";
-	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *name = line + strlen("element ");
-		if (strncmp(name, set, length) != 0 || name[length] != ' ')
-			continue;
-		filling_next(filling);
-		text_add_bytes(filling->output, name + length + 1, strcspn(name + length + 1, "\n"));
-	}
-	if (filling->written > 0)
-		text_add(filling->output, " }\n");
-}
-
-static int listing_print(const struct look *look, struct text *output)
-{
-	struct filling filling = {.look = look, .output = output};
-	const char *line = look->listing.data ? look->listing.data : "", *set = NULL;
-	size_t set_length = 0;
-	filling.elements = calloc(look->learned.count + 1, sizeof(*filling.elements));
-	if (!filling.elements)
-		return -ENOMEM;
-	for (size_t i = 0; i < look->learned.count; i++)
-		filling.elements[i] = &look->learned.list[i];
-	qsort(filling.elements, look->learned.count, sizeof(*filling.elements), by_address);
-	while (*line) {
-		size_t length = strcspn(line, "\n");
-		if (strncmp(line, "\tset ", 5) == 0) {
-			set = line + 5;
-			set_length = strcspn(set, " \n");
-		} else if (set && strncmp(line, "\t}", 2) == 0) {
-			set_fill(&filling, set, set_length);
-			set = NULL;
-		}
-		text_add_bytes(output, line, length);
-		text_add(output, "\n");
-		line += length + (line[length] == '\n');
-	}
-	free(filling.elements);
-	return text_failed(output) ? -ENOMEM : 0;
 }
 
 /* ---- the command ---- */
@@ -193,7 +102,7 @@ static int text_print(const struct look *look, struct error *error)
 	if (look->state == SHIELD_ERROR)
 		text_addf(&output, "Difference: %s\n", look->difference.text);
 	reachable_print(look, &output);
-	if (listing_print(look, &output))
+	if (listing_add(&output, look))
 		return error_set(error, ENOMEM, "out of memory");
 	fwrite(output.data, 1, output.length, stdout);
 	return 0;

@@ -97,6 +97,16 @@ const char *output_lifetime(char text[OUTPUT_LIFETIME_MAX], uint64_t ms)
 	return text;
 }
 
+const char *output_decimal(char text[OUTPUT_DECIMAL_MAX], uint64_t number)
+{
+	char *digit = text + OUTPUT_DECIMAL_MAX - 1;
+	*digit = '\0';
+	do
+		*--digit = (char)('0' + number % 10);
+	while (number /= 10);
+	return digit;
+}
+
 const char *output_style(enum output_style style)
 {
 	static const char *const sequences[] = {

@@ -24,6 +24,10 @@ void output_add(struct cJSON *parent, const char *name, struct cJSON *value, boo
 #define OUTPUT_LIFETIME_MAX 24
 const char *output_lifetime(char text[OUTPUT_LIFETIME_MAX], uint64_t ms);
 
+/* A number in digits: for listings so long that printf is what takes the time. Returns a place in text. */
+#define OUTPUT_DECIMAL_MAX 21
+const char *output_decimal(char text[OUTPUT_DECIMAL_MAX], uint64_t number);
+
 enum output_style {
 	OUTPUT_GOOD,
 	OUTPUT_BAD,

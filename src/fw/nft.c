@@ -12,6 +12,7 @@
 #define APPLYING    "cannot apply the ruleset"
 #define LISTING     "cannot list the ruleset"
 #define LIST        "list table inet " RULESET_TABLE
+#define LIST_FAMILY "list ruleset inet"
 #define OUTPUT_JSON (NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL | NFT_CTX_OUTPUT_STATELESS)
 
 /* libnftables says why only in words. */
@@ -101,10 +102,30 @@ int nft_list_json(char **json, struct error *error)
 
 int nft_list_json_terse(char **json, struct error *error)
 {
-	return run(LIST, OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE, LISTING, json, error);
+	return run(LIST_FAMILY, OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE, LISTING, json, error);
+}
+
+/* Moves our table to the front and cuts the rest off. */
+static void keep_own_table(char *text)
+{
+	static const char head[] = "table inet " RULESET_TABLE " {\n";
+	char *start = text, *end;
+
+	while (start && strncmp(start, head, strlen(head)) != 0) {
+		start = strchr(start, '\n');
+		start += start != NULL;
+	}
+	end = start ? strstr(start, "\n}\n") : NULL;
+	if (end)
+		memmove(text, start, (size_t)(end - start));
+	strcpy(end ? text + (end - start) : text, end ? "\n}\n" : "");
 }
 
 int nft_list_text(char **text, bool terse, struct error *error)
 {
-	return run(LIST, terse ? NFT_CTX_OUTPUT_TERSE : 0, LISTING, text, error);
+	int result = run(terse ? LIST_FAMILY : LIST, terse ? NFT_CTX_OUTPUT_TERSE : 0, LISTING, text, error);
+
+	if (!result && terse)
+		keep_own_table(*text);
+	return result;
 }

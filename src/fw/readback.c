@@ -139,14 +139,20 @@ int readback_elements(struct text *lines, struct error *error)
 	return text_failed(lines) ? error_errno(error, ENOMEM, "cannot read the allow and deny sets") : 0;
 }
 
+/* The elements first: they tell when there is no table at all. */
+static int read_parts(char **json, struct text *elements, struct error *error)
+{
+	int result = readback_elements(elements, error);
+
+	return result ? result : nft_list_json_terse(json, error);
+}
+
 int readback_verify(const struct ruleset *ruleset, struct error *error)
 {
 	cleanup_free char *json = NULL;
 	cleanup_text struct text elements = {0};
-	int result = nft_list_json_terse(&json, error);
+	int result = read_parts(&json, &elements, error);
 
-	if (!result)
-		result = readback_elements(&elements, error);
 	return result ? result : verify_parts(ruleset, json, elements.data ? elements.data : "", error);
 }
 
@@ -155,17 +161,16 @@ int readback_state(const struct ruleset *ruleset, enum shield_state *state, stru
 {
 	cleanup_free char *json = NULL;
 	cleanup_text struct text lines = {0};
-	int result = nft_list_json_terse(&json, error);
+	struct error failure = {0};
+	int result = read_parts(&json, &lines, &failure);
 
 	*state = SHIELD_ERROR;
-	if (result)
-		return result;
-	result = readback_elements(&lines, difference);
 	if (result == -EBADMSG)
-		return 0;
-	if (result)
-		return error_set(error, -result, "%s", difference->text);
-	*state = verify_parts_state(ruleset, json, lines.data ? lines.data : "", difference);
+		*difference = failure;
+	else if (result)
+		return error_set(error, failure.code, "%s", failure.text);
+	else
+		*state = verify_parts_state(ruleset, json, lines.data ? lines.data : "", difference);
 	if (elements && lines.data)
 		text_add(elements, lines.data);
 	return 0;

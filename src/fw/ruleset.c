@@ -10,6 +10,11 @@
  * upstream DNS; then nothing else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way
  * out; and then what the state allows.
  *
+ * Sets and transactions. The rules of a transaction take effect as one, but a lookup in a set that came with them can miss for a moment
+ * (seen on kernel 6.18 with anonymous sets of networks, under load). So no set that a transaction makes anew decides what is refused or
+ * captured: such rules have one value each. Where a set only accepts, a miss refuses a packet. The named sets are left alone by a change
+ * of state unless they have to change.
+ *
  * Marks of flows. A flow that was let out in `down` must not go on as established in `up`, not even for the moment between a change of
  * rules and the end of its conntrack entry. So whatever is let out marks its flow with the state, from the strictest on, and the rule
  * for established flows takes only marks of its own state and of stricter ones. The others meet the rules again with their next packet:
@@ -25,7 +30,9 @@
 
 #define LEARNED_SIZE       131072
 #define LOG_TAIL           "\" group %d snaplen 128 queue-threshold 1"
-#define DNS                "meta l4proto { tcp, udp } th dport %d "
+#define WORD(value)        #value
+#define TEXT_OF(value)     WORD(value)
+#define MARKED             "meta mark " TEXT_OF(RULESET_MARK) " "
 #define FOR_EACH(array, i) for (size_t i = 0; i < sizeof(array) / sizeof(*(array)); i++)
 
 static const struct chain {
@@ -96,6 +103,10 @@ uint32_t ruleset_flow_mark(enum shield_state state)
 	}
 	return 0;
 }
+
+/* A rule each, not a set: see "Sets and transactions". */
+static const char *const private_nets[] = {
+	"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"};
 
 /* ---- chains ---- */
 
@@ -200,6 +211,13 @@ static void open_published(const struct sink *sink, uint8_t protocol, const char
 	text_addf(sink->text, " " ACCEPT_FLOW "\n", RULESET_FLOW_INBOUND);
 }
 
+/* DNS over TCP and UDP, with a condition before it or "". */
+static void rule_dns(const struct sink *sink, const char *condition, const char *verdict)
+{
+	rule(sink, "%stcp dport %d %s", condition, RULESET_DNS_PORT, verdict);
+	rule(sink, "%sudp dport %d %s", condition, RULESET_DNS_PORT, verdict);
+}
+
 /* A jump for each set of a kind, by address alone and by address, protocol and port. */
 static void go_by_sets(const struct sink *sink, bool denied, const char *target)
 {
@@ -225,8 +243,8 @@ static void output_chain(const struct sink *sink)
 		return;
 	}
 	go_by_sets(sink, true, "denied");
-	rule(sink, "ip daddr 127.0.0.1 " DNS "accept", RULESET_DNS_PORT);
-	rule(sink, "ip6 daddr ::1 " DNS "accept", RULESET_DNS_PORT);
+	rule_dns(sink, "ip daddr 127.0.0.1 ", "accept");
+	rule_dns(sink, "ip6 daddr ::1 ", "accept");
 	rule(sink, "oif \"lo\" accept");
 	accept_established(sink);
 	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept");
@@ -236,13 +254,13 @@ static void output_chain(const struct sink *sink)
 		rule(sink, "ip protocol igmp drop");
 	}
 	if (sink->ruleset->settings->via == SETTINGS_VIA_CONTAINER)
-		rule(sink, "meta mark 0x%08x " DNS "accept", RULESET_MARK, RULESET_DNS_PORT);
-	rule(sink, DNS "goto blocked", RULESET_DNS_PORT);
+		rule_dns(sink, MARKED, "accept");
+	rule_dns(sink, "", "goto blocked");
 	open_gateway(sink);
 	go_by_sets(sink, false, "allowed");
 	if (state != SHIELD_DOWN_ALL) {
-		rule(sink, "ip daddr { 10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } goto private");
-		rule(sink, "ip6 daddr { fc00::/7, fe80::/10 } goto private");
+		FOR_EACH(private_nets, i)
+		rule(sink, "%s daddr %s goto private", strchr(private_nets[i], ':') ? "ip6" : "ip", private_nets[i]);
 	}
 	rule(sink, "goto %s", state == SHIELD_UP ? "blocked" : "bypass");
 }
@@ -265,8 +283,8 @@ static void capture_chain(const struct sink *sink)
 {
 	rule(sink, "oif \"lo\" return");
 	if (sink->ruleset->settings->via == SETTINGS_VIA_CONTAINER)
-		rule(sink, "meta mark 0x%08x return", RULESET_MARK);
-	rule(sink, DNS "redirect to :%d", RULESET_DNS_PORT, RULESET_DNS_PORT);
+		rule(sink, MARKED "return");
+	rule_dns(sink, "", "redirect to :" TEXT_OF(RULESET_DNS_PORT));
 }
 
 /* A chain that the state does not reach stays empty. */
@@ -402,14 +420,18 @@ void ruleset_render_sets(const struct ruleset *ruleset, struct text *text)
 	}
 }
 
-void ruleset_render_change(const struct ruleset *ruleset, struct text *text)
+void ruleset_render_rules(const struct ruleset *ruleset, struct text *text)
 {
 	/* Flushing a table removes its rules and leaves its sets. A table that is not there is an error: nothing is left half made. */
-	text_add(text, "flush table inet " RULESET_TABLE "\n");
-	ruleset_render_sets(ruleset, text);
-	text_add(text, "table inet " RULESET_TABLE " {\n");
+	text_add(text, "flush table inet " RULESET_TABLE "\ntable inet " RULESET_TABLE " {\n");
 	add_chains(ruleset, text);
 	text_add(text, "}\n");
+}
+
+void ruleset_render_change(const struct ruleset *ruleset, struct text *text)
+{
+	ruleset_render_sets(ruleset, text);
+	ruleset_render_rules(ruleset, text);
 }
 
 static void expect_chain(const struct ruleset *ruleset, const struct chain *chain, struct text *text)

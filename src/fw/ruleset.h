@@ -14,7 +14,7 @@
 #include "policy/shield_state.h"
 
 #define RULESET_TABLE     "terok_shield"
-#define RULESET_MARK      0x74656b31u /* SO_MARK of upstream sockets with dns.via: container */
+#define RULESET_MARK      0x74656b31 /* SO_MARK of upstream sockets with dns.via: container */
 #define RULESET_LOG_GROUP 100
 #define RULESET_DNS_PORT  53
 
@@ -56,6 +56,9 @@ void ruleset_render(const struct ruleset *ruleset, struct text *text);
 /* The transaction that moves a table that is already there to ruleset's state and contents: flushes the chains' rules and the allow and
  * deny sets and fills them anew, keeping the learned sets and their elements. */
 void ruleset_render_change(const struct ruleset *ruleset, struct text *text);
+
+/* Only its rules: every set stays as it is. */
+void ruleset_render_rules(const struct ruleset *ruleset, struct text *text);
 
 /* Only the allow and deny sets' contents, for `allow` and `deny` of addresses. */
 void ruleset_render_sets(const struct ruleset *ruleset, struct text *text);

@@ -22,12 +22,25 @@ static int end_flows(enum shield_state state, struct error *error)
 				     : flows_end_marked(flows_fd, ruleset_flow_mark(state), NULL, error);
 }
 
+/* True when the allow and deny sets are what they are to be. Then they are left alone: see "Sets and transactions" in fw/ruleset.c. */
+static bool holds_sets(const struct ruleset *ruleset)
+{
+	cleanup_text struct text wanted = {0}, found = {0};
+
+	ruleset_expect_elements(ruleset, &wanted);
+	return !readback_elements(&found, NULL) && !text_failed(&wanted) && wanted.length == found.length &&
+	       (!wanted.length || !memcmp(wanted.data, found.data, wanted.length));
+}
+
 int shift_to(const struct ruleset *ruleset, struct error *error)
 {
 	cleanup_text struct text commands = {0};
 	int result;
 
-	ruleset_render_change(ruleset, &commands);
+	if (holds_sets(ruleset))
+		ruleset_render_rules(ruleset, &commands);
+	else
+		ruleset_render_change(ruleset, &commands);
 	if (text_failed(&commands))
 		return error_errno(error, ENOMEM, "cannot render the ruleset");
 	result = nft_apply(commands.data, error);

@@ -80,7 +80,17 @@ static void add_object(struct text *text, const cJSON *json)
 	text_add(text, "\n");
 }
 
-/* elements: lines that the listing does not have. */
+/* An object of another table: none of ours to judge. */
+static bool is_foreign(const cJSON *object)
+{
+	const cJSON *member = verify_json_only_member(object);
+	const cJSON *family = cJSON_GetObjectItemCaseSensitive(member, "family");
+	const cJSON *table = cJSON_GetObjectItemCaseSensitive(member, member && !strcmp(member->string, "table") ? "name" : "table");
+
+	return cJSON_IsString(family) && cJSON_IsString(table) && !verify_json_in_table(family, table);
+}
+
+/* elements: lines that the listing does not have; NULL when it has them, and is of one table only. */
 static int decompile(const char *json, const char *elements, struct text *text, struct error *error)
 {
 	cJSON *document = cJSON_ParseWithOpts(json, NULL, true);
@@ -88,12 +98,17 @@ static int decompile(const char *json, const char *elements, struct text *text, 
 	int result = 0;
 
 	if (list && !strcmp(list->string, "nftables") && cJSON_IsArray(list)) {
-		cJSON_ArrayForEach(item, list) add_object(text, item);
+		cJSON_ArrayForEach(item, list)
+		{
+			if (!elements || !is_foreign(item))
+				add_object(text, item);
+		}
 	} else {
 		result = error_set(error, EBADMSG, "the listing of table inet " RULESET_TABLE " is not nftables' JSON");
 	}
 	cJSON_Delete(document);
-	text_add(text, elements);
+	if (elements)
+		text_add(text, elements);
 	if (!result && text_failed(text))
 		result = error_errno(error, ENOMEM, "cannot verify the ruleset");
 	return result;
@@ -225,7 +240,7 @@ int verify_parts(const struct ruleset *ruleset, const char *json, const char *el
 
 int verify_ruleset(const struct ruleset *ruleset, const char *json, struct error *error)
 {
-	return verify_parts(ruleset, json, "", error);
+	return verify_parts(ruleset, json, NULL, error);
 }
 
 enum shield_state verify_parts_state(const struct ruleset *ruleset, const char *json, const char *elements, struct error *error)
@@ -255,5 +270,5 @@ enum shield_state verify_parts_state(const struct ruleset *ruleset, const char *
 
 enum shield_state verify_state(const struct ruleset *ruleset, const char *json, struct error *error)
 {
-	return verify_parts_state(ruleset, json, "", error);
+	return verify_parts_state(ruleset, json, NULL, error);
 }

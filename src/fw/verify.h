@@ -11,7 +11,7 @@ int verify_ruleset(const struct ruleset *ruleset, const char *json, struct error
 /* The state that a listing shows: the one whose ruleset it equals. SHIELD_ERROR with the difference from ruleset->state in error when it is none. */
 enum shield_state verify_state(const struct ruleset *ruleset, const char *json, struct error *error);
 
-/* The same from a terse listing, nft_list_json_terse(), and the elements of the allow and deny sets as fw/readback.h reads them: lines of
+/* The same from a terse listing, nft_list_json_terse(), in which other tables are passed over, and the elements of the allow and deny sets as fw/readback.h reads them: lines of
  * ruleset_expect() in any order. What the learned sets hold is then never looked at, however much it is. */
 int verify_parts(const struct ruleset *ruleset, const char *json, const char *elements, struct error *error);
 enum shield_state verify_parts_state(const struct ruleset *ruleset, const char *json, const char *elements, struct error *error);

@@ -28,10 +28,13 @@
 #define PORT         7
 #define STEP_TIME_US 200 /* how long a state holds, at least */
 
-enum kind { DENIED, PRIVATE, OTHER, ALLOWED, LEARNED, KINDS };
-static const char *const kind_names[KINDS] = {"a denied address", "a private address", "any address", "an allowed address", "a learned address"};
+enum kind { DENIED, DENIED_PORT, DNS, PRIVATE, OTHER, ALLOWED, LEARNED, KINDS };
+static const char *const kind_names[KINDS] = {
+	"a denied address", "a denied port", "a resolver", "a private address", "any address", "an allowed address", "a learned address"};
 static const char *const addresses[KINDS][2] = {
 	{"203.0.113.66", "2001:db8:a::66"},
+	{"203.0.113.67", "2001:db8:a::67"},
+	{"203.0.113.68", "2001:db8:a::68"},
 	{"10.1.2.4", "fd00::4"},
 	{"198.51.100.77", "2001:db8:c::77"},
 	{"203.0.113.1", "2001:db8:a::1"},
@@ -42,6 +45,8 @@ static bool allows(enum shield_state state, enum kind kind)
 {
 	switch (kind) {
 	case DENIED:
+	case DENIED_PORT:
+	case DNS:
 		return false;
 	case PRIVATE:
 		return state == SHIELD_DOWN_ALL;
@@ -122,10 +127,12 @@ static void far_end_start(void)
 			addresses[i][0], addresses[i][1]);
 }
 
-static int udp_open(const char *address, bool listens)
+static int udp_open(enum kind kind, unsigned family, bool listens)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
+	const char *address = addresses[kind][family];
+	uint16_t port = kind == DNS ? 53 : PORT;
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	struct sockaddr *name = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
 	socklen_t length = is_v4 ? sizeof(v4) : sizeof(v6);
@@ -147,7 +154,7 @@ static int far_open(void *context, struct error *error)
 	(void)context;
 	(void)error;
 	for (size_t i = 0; i < KINDS * 2; i++)
-		far_sockets[i] = udp_open(addresses[i / 2][i % 2], true);
+		far_sockets[i] = udp_open((enum kind)(i / 2), i % 2, true);
 	return 0;
 }
 
@@ -251,7 +258,7 @@ static void judge(void)
 	}
 	for (size_t kind = 0; kind < KINDS; kind++)
 		for (size_t family = 0; family < 2; family++)
-			if ((passed[kind][family] > 50) != (kind != DENIED))
+			if ((passed[kind][family] > 50) != (kind >= PRIVATE))
 				fail_msg("%u datagrams to %s passed", passed[kind][family], kind_names[kind]);
 	if (wrong)
 		fail_msg("%u of %u datagrams passed that no state allowed", wrong, number_count);
@@ -299,6 +306,8 @@ static void nothing_forbidden_passes_during_a_thousand_switches(void **unused)
 	add_net(&allowed, "2001:db8:a::/48");
 	add_net(&denied, addresses[DENIED][0]);
 	add_net(&denied, addresses[DENIED][1]);
+	add_net(&denied, "203.0.113.67:7");
+	add_net(&denied, "[2001:db8:a::67]:7");
 	netset_normalize(&allowed);
 	netset_normalize(&denied);
 	numbers = calloc(NUMBERS_MAX, sizeof(*numbers));
@@ -310,7 +319,7 @@ static void nothing_forbidden_passes_during_a_thousand_switches(void **unused)
 	far_end_start();
 	assert_int_equal(netns_run(far_netns, far_open, NULL, &error), 0);
 	for (size_t i = 0; i < KINDS * 2; i++)
-		near_sockets[i] = udp_open(addresses[i / 2][i % 2], false);
+		near_sockets[i] = udp_open((enum kind)(i / 2), i % 2, false);
 	history[0] = SHIELD_UP;
 	assert_int_equal(pthread_create(&far_thread, NULL, far_run, NULL), 0);
 	assert_int_equal(pthread_create(&near_thread, NULL, near_run, NULL), 0);
