@@ -55,7 +55,11 @@ static int by_address(const void *a, const void *b)
 {
 	const struct setwriter_key *left = &(*(const struct setwriter_element *const *)a)->key;
 	const struct setwriter_key *right = &(*(const struct setwriter_element *const *)b)->key;
-	int order = memcmp(left->addr.octets, right->addr.octets, sizeof(left->addr.octets));
+	int order = (int)left->addr.family - (int)right->addr.family;
+	if (order == 0)
+		order = (left->port != 0) - (right->port != 0);
+	if (order == 0)
+		order = memcmp(left->addr.octets, right->addr.octets, sizeof(left->addr.octets));
 	if (order == 0)
 		order = (int)left->port - (int)right->port;
 	return order ? order : (int)left->protocol - (int)right->protocol;
@@ -64,7 +68,7 @@ static int by_address(const void *a, const void *b)
 /* What the listing leaves out because it is terse: "elements = { A, B }" of the set. */
 struct filling {
 	const struct look *look;
-	const struct setwriter_element **elements; /* all learned ones, by address */
+	const struct setwriter_element **elements; /* all learned ones, set by set and by address */
 	struct text *output;
 	size_t written;
 };
@@ -74,16 +78,30 @@ static void filling_next(struct filling *filling)
 	text_add(filling->output, filling->written++ ? ",\n" ELEMENT_INDENT : "\t\telements = { ");
 }
 
+static bool is_in_set(const struct setwriter_element *element, const char *set, size_t length)
+{
+	const char *name = learned_set(element);
+	return strlen(name) == length && memcmp(name, set, length) == 0;
+}
+
+/* Where the elements of another set begin. */
+static size_t set_end(const struct filling *filling, size_t at)
+{
+	size_t end = at;
+	while (end < filling->look->learned.count && learned_set(filling->elements[end]) == learned_set(filling->elements[at]))
+		end++;
+	return end;
+}
+
 static void set_fill(struct filling *filling, const char *set, size_t length)
 {
 	filling->written = 0;
-	bool learned = strncmp(set, "learned_", strlen("learned_")) == 0;
-	for (size_t i = 0; learned && i < filling->look->learned.count; i++) {
-		const char *name = learned_set(filling->elements[i]);
-		if (strlen(name) != length || memcmp(name, set, length) != 0)
-			continue;
+	size_t at = 0;
+	while (at < filling->look->learned.count && !is_in_set(filling->elements[at], set, length))
+		at = set_end(filling, at);
+	for (size_t end = set_end(filling, at); at < end; at++) {
 		filling_next(filling);
-		add_element(filling->output, filling->elements[i]);
+		add_element(filling->output, filling->elements[at]);
 	}
 	const char *line = filling->look->elements.data ? filling->look->elements.data : "";
 	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {

@@ -23,38 +23,35 @@ struct wish {
 	unsigned parts;
 };
 
-static int pieces_read(const struct wish *wish, struct head *head, struct text *elements, char **listing, struct text *learned,
-	struct error *error)
+static int pieces_read(const struct wish *wish, struct text *output, struct error *error)
 {
-	int rc = readback_state(wish->ruleset, &head->state, elements, &head->difference, error);
-	if (!rc && wish->parts & LOOK_LISTING)
-		rc = nft_list_text(listing, true, error);
-	if (!rc && wish->parts & LOOK_LEARNED)
-		rc = learned_pack(learned, error);
-	return rc;
-}
-
-static int look_work(void *context, struct text *output, struct error *error)
-{
-	const struct wish *wish = context;
 	struct head head = {0};
-	cleanup_text struct text elements = {0}, learned = {0};
+	cleanup_text struct text elements = {0};
 	cleanup_free char *listing = NULL;
-	int rc = pieces_read(wish, &head, &elements, &listing, &learned, error);
-	if (rc == -ENOENT) {
-		head = (struct head){.state = SHIELD_ERROR, .difference = *error};
-		text_free(&elements);
-		text_free(&learned);
-	} else if (rc) {
+	int rc = readback_state(wish->ruleset, &head.state, &elements, &head.difference, error);
+	if (!rc && wish->parts & LOOK_LISTING)
+		rc = nft_list_text(&listing, true, error);
+	if (rc)
 		return rc;
-	}
 	head.elements_length = elements.length;
 	head.listing_length = listing ? strlen(listing) : 0;
 	text_add_bytes(output, &head, sizeof(head));
 	text_add_bytes(output, elements.data, elements.length);
 	text_add_bytes(output, listing, head.listing_length);
-	text_add_bytes(output, learned.data, learned.length);
-	return text_failed(&elements) || text_failed(&learned) ? error_set(error, ENOMEM, "out of memory") : 0;
+	if (text_failed(&elements))
+		return error_set(error, ENOMEM, "out of memory");
+	return wish->parts & LOOK_LEARNED ? learned_pack(output, error) : 0;
+}
+
+static int look_work(void *context, struct text *output, struct error *error)
+{
+	int rc = pieces_read(context, output, error);
+	if (rc != -ENOENT)
+		return rc;
+	struct head head = {.state = SHIELD_ERROR, .difference = *error};
+	text_free(output);
+	text_add_bytes(output, &head, sizeof(head));
+	return 0;
 }
 
 static int pieces_take(struct look *look, const struct text *output, struct error *error)

@@ -3,7 +3,6 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,18 +84,6 @@ void output_add(struct cJSON *parent, const char *name, struct cJSON *value, boo
 	*failed = true;
 }
 
-const char *output_lifetime(char text[OUTPUT_LIFETIME_MAX], uint64_t ms)
-{
-	uint64_t seconds = ms / 1000;
-	if (seconds >= 3600)
-		snprintf(text, OUTPUT_LIFETIME_MAX, "%" PRIu64 "h%02um", seconds / 3600, (unsigned)(seconds / 60 % 60));
-	else if (seconds >= 60)
-		snprintf(text, OUTPUT_LIFETIME_MAX, "%um%02us", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
-	else
-		snprintf(text, OUTPUT_LIFETIME_MAX, "%us", (unsigned)seconds);
-	return text;
-}
-
 const char *output_decimal(char text[OUTPUT_DECIMAL_MAX], uint64_t number)
 {
 	char *digit = text + OUTPUT_DECIMAL_MAX - 1;
@@ -105,6 +92,29 @@ const char *output_decimal(char text[OUTPUT_DECIMAL_MAX], uint64_t number)
 		*--digit = (char)('0' + number % 10);
 	while (number /= 10);
 	return digit;
+}
+
+/* Two digits. */
+static char *add_pair(char *at, unsigned number)
+{
+	*at++ = (char)('0' + number / 10 % 10);
+	*at++ = (char)('0' + number % 10);
+	return at;
+}
+
+/* By hand: a listing has one for each of thousands of elements. */
+const char *output_lifetime(char text[OUTPUT_LIFETIME_MAX], uint64_t ms)
+{
+	uint64_t seconds = ms / 1000, large = seconds >= 3600 ? seconds / 3600 : seconds >= 60 ? seconds / 60 : seconds;
+	char number[OUTPUT_DECIMAL_MAX];
+	char *at = stpcpy(text, output_decimal(number, large));
+	if (seconds >= 60) {
+		*at++ = seconds >= 3600 ? 'h' : 'm';
+		at = add_pair(at, (unsigned)(seconds >= 3600 ? seconds / 60 % 60 : seconds % 60));
+	}
+	*at++ = seconds >= 3600 ? 'm' : 's';
+	*at = '\0';
+	return text;
 }
 
 const char *output_style(enum output_style style)

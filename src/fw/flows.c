@@ -4,6 +4,9 @@
  * rounds go on while one was full. So memory is bounded however many flows a workload has opened. An entry is deleted by its original
  * tuple, its zone and its id: a flow of the same addresses that came up in between is a new one, has met the rules already, and stays.
  * Flows that come up while this runs do not keep it running: the number of rounds is bounded too.
+ *
+ * The kernel has one table for all namespaces and walks all of it for a listing, 9 ms with 262,144 buckets and nothing in them. So it is first
+ * asked how many entries the namespace has.
  */
 #include <errno.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -36,6 +39,7 @@ struct round {
 	size_t net_count;
 	bool by_mark; /* then nets is not looked at */
 	uint32_t highest_mark;
+	bool has_entries; /* or it is not known */
 	size_t count;
 	struct flow flows[FLOWS_PER_ROUND];
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_SIZE];
@@ -109,6 +113,17 @@ static void keep_flow(struct round *round, const struct netlink_message *message
 	round->count++;
 }
 
+static void read_entries(struct round *round, const struct netlink_message *message)
+{
+	struct netlink_attribute value;
+	uint32_t entries;
+
+	if (!netlink_find(netlink_attributes(message), CTA_STATS_GLOBAL_ENTRIES, &value) || value.payload.length != sizeof(entries))
+		return;
+	memcpy(&entries, value.payload.data, sizeof(entries));
+	round->has_entries = entries != 0;
+}
+
 /* Sends one request and reads until it is answered; entries on the way go to keep_flow(). Returns the kernel's status. */
 static int exchange(int fd, struct nlmsghdr *request, struct round *round)
 {
@@ -135,6 +150,8 @@ static int exchange(int fd, struct nlmsghdr *request, struct round *round)
 				return netlink_status(&message);
 			if (message.header.nlmsg_type == CTNETLINK_TYPE(IPCTNL_MSG_CT_NEW))
 				keep_flow(round, &message);
+			if (message.header.nlmsg_type == CTNETLINK_TYPE(IPCTNL_MSG_CT_GET_STATS))
+				read_entries(round, &message);
 		}
 	}
 }
@@ -187,6 +204,15 @@ static int end_round(int fd, struct round *round, uint32_t *sequence, size_t *en
 	return 0;
 }
 
+/* False only when the kernel says that the namespace has no entry. */
+static bool has_entries(int fd, struct round *round, uint32_t *sequence)
+{
+	_Alignas(struct nlmsghdr) uint8_t buffer[64];
+
+	round->has_entries = true;
+	return exchange(fd, request_start(buffer, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC, ++*sequence), round) || round->has_entries;
+}
+
 /* What an exchange that failed has left behind would carry our sequence numbers. */
 static void drain(int fd, struct round *round)
 {
@@ -199,10 +225,11 @@ static int end_all(int flows_fd, struct round *round, size_t *ended, struct erro
 {
 	uint32_t sequence = 0;
 	size_t total = 0;
-	bool more = true;
+	bool more;
 	int result = 0;
 
 	drain(flows_fd, round);
+	more = has_entries(flows_fd, round, &sequence);
 	for (unsigned i = 0; !result && more && i < ROUNDS_MAX; i++)
 		result = end_round(flows_fd, round, &sequence, &total, &more);
 	if (!result && more)

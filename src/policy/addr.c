@@ -27,9 +27,27 @@ int addr_parse(struct addr *addr, const char *text, size_t length)
 	return 0;
 }
 
+/* inet_ntop(3) takes IPv4 through printf: a listing of thousands would be spent there. */
+static void addr_format_v4(const uint8_t octets[4], char *text)
+{
+	for (size_t i = 0; i < 4; i++) {
+		uint8_t octet = octets[i];
+
+		if (octet >= 100)
+			*text++ = (char)('0' + octet / 100);
+		if (octet >= 10)
+			*text++ = (char)('0' + octet / 10 % 10);
+		*text++ = (char)('0' + octet % 10);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *addr_format(const struct addr *addr, char *text)
 {
-	inet_ntop(addr->family == ADDR_V4 ? AF_INET : AF_INET6, addr->octets, text, ADDR_TEXT_MAX);
+	if (addr->family == ADDR_V4)
+		addr_format_v4(addr->octets, text);
+	else
+		inet_ntop(AF_INET6, addr->octets, text, ADDR_TEXT_MAX);
 	return text;
 }
 

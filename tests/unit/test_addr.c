@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -344,10 +345,23 @@ static void every_scope_has_a_name(void **state)
 	assert_string_equal(addr_scope_name(ADDR_RESERVED), "reserved");
 }
 
+static void ipv4_addresses_are_written_as_inet_ntop_writes_them(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4 * 256; i++) {
+		uint8_t octets[4] = {(uint8_t)(i * 7), (uint8_t)(i * 13 + 99), (uint8_t)(i * 29 + 9), (uint8_t)i};
+		struct addr addr = addr_v4(octets);
+		char text[ADDR_TEXT_MAX], wanted[ADDR_TEXT_MAX];
+
+		assert_string_equal(addr_format(&addr, text), inet_ntop(AF_INET, octets, wanted, sizeof(wanted)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_parsed_and_written_in_their_shortest_form),
+		cmocka_unit_test(ipv4_addresses_are_written_as_inet_ntop_writes_them),
 		cmocka_unit_test(other_spellings_of_addresses_are_refused),
 		cmocka_unit_test(the_octets_behind_an_ipv4_address_are_zero),
 		cmocka_unit_test(networks_are_parsed_and_written),
