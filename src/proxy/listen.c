@@ -95,15 +95,6 @@ static void udp_read(evutil_socket_t fd, short what, void *context)
 	int count;
 
 	(void)what;
-	for (unsigned i = 0; i < BATCH; i++) {
-		listen->vectors[i] = (struct iovec){listen->octets[i], QUERY_MAX};
-		listen->messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &listen->addresses[i],
-			.msg_namelen = sizeof(listen->addresses[i]),
-			.msg_iov = &listen->vectors[i],
-			.msg_iovlen = 1,
-		};
-	}
 	count = recvmmsg(fd, listen->messages, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < count; i++) {
 		struct client client = {.kind = CLIENT_UDP};
@@ -111,6 +102,7 @@ static void udp_read(evutil_socket_t fd, short what, void *context)
 		client.udp.listener = listener;
 		client.udp.address = listen->addresses[i];
 		client.udp.address_length = listen->messages[i].msg_hdr.msg_namelen;
+		listen->messages[i].msg_hdr.msg_namelen = sizeof(listen->addresses[i]); /* the kernel has shortened it */
 		query_receive(proxy, &client, listen->octets[i], listen->messages[i].msg_len);
 	}
 }
@@ -209,6 +201,20 @@ static void tcp_accept(evutil_socket_t fd, short what, void *context)
 	}
 }
 
+/* Once: recvmmsg(2) changes of a header only the length of the address. */
+static void batch_prepare(struct listen *listen)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		listen->vectors[i] = (struct iovec){listen->octets[i], QUERY_MAX};
+		listen->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &listen->addresses[i],
+			.msg_namelen = sizeof(listen->addresses[i]),
+			.msg_iov = &listen->vectors[i],
+			.msg_iovlen = 1,
+		};
+	}
+}
+
 struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *sockets)
 {
 	struct listen *listen = calloc(1, sizeof(*listen));
@@ -216,6 +222,7 @@ struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *so
 	if (!listen)
 		return NULL;
 	listen->sockets = *sockets;
+	batch_prepare(listen);
 	for (unsigned i = 0; i < LISTEN_TCP_MAX; i++) {
 		listen->connections[i].proxy = proxy;
 		listen->connections[i].slot = i;
