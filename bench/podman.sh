@@ -14,17 +14,19 @@ timed() {	# CMD... : microseconds on standard output; `failed` when it fails
 	"$@" >"$last" 2>&1 </dev/null || { echo failed; sed 's/^/    | /' "$last" >&2; return; }
 	echo $((${EPOCHREALTIME/[.,]/} - begun))
 }
+less=0	# milliseconds that are taken off
 median() {	# NAME VALUE... : in milliseconds
 	local name=$1; shift
 	case "$*" in *failed* | "") echo "$name: a call failed, no figure"; return ;; esac
-	printf '%s\n' "$@" | sort -n | awk -v name="$name" '{ v[NR] = $1 } END { printf "command/%s %.3f\n", name, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000 }'
+	printf '%s\n' "$@" | sort -n | awk -v name="$name" -v less="$less" \
+		'{ v[NR] = $1 } END { printf "command/%s %.3f\n", name, (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2000 - less }'
 }
 measure() {	# NAME CMD...
 	local name=$1 values=(); shift
 	for _ in $(seq "$runs"); do values+=("$(timed "$@")"); done
 	median "$name" "${values[@]}"
 }
-# The commands are called straight, as the user: what a login environment costs is not theirs.
+# The commands are called straight, as the user; what becoming that user costs (setpriv and env) is measured as nothing_ms and taken off.
 direct() { setpriv --reuid=tb1 --regid=tb1 --init-groups --inh-caps=-all env -i PATH="$BED_PATH" HOME=/home/tb1 XDG_RUNTIME_DIR=/run/user/4711 "$@"; }
 
 # ---- run against plain podman, in turns ----
@@ -40,16 +42,25 @@ awk -v p="${p##* }" -v s="${s##* }" 'BEGIN { if (p + 0 && s + 0) printf "command
 
 # ---- commands on a running container ----
 shield run web --profiles my -- -d $image sleep 600 >"$last" 2>&1 || { cat "$last"; exit 1; }
-measure nothing_ms direct /bin/true # what the calling itself costs
+nothing=$(measure nothing_ms direct /bin/true)
+echo "$nothing"
+less=${nothing##* }
 measure version_ms direct terok-shield --help
 measure status_ms direct terok-shield status web
-values_allow=() values_deny=()
-for _ in $(seq "$runs"); do
-	values_allow+=("$(timed direct terok-shield allow web other.test)")
-	values_deny+=("$(timed direct terok-shield deny web other.test)")
-done
-median allow_ms "${values_allow[@]}"
-median deny_ms "${values_deny[@]}"
+verdicts() {	# SUFFIX: allow and deny of a name, in turns
+	local values_allow=() values_deny=()
+	for _ in $(seq "$runs"); do
+		values_allow+=("$(timed direct terok-shield allow web other.test)")
+		values_deny+=("$(timed direct terok-shield deny web other.test)")
+	done
+	median "allow$1_ms" "${values_allow[@]}"
+	median "deny$1_ms" "${values_deny[@]}"
+}
+verdicts ''
+# With a connection open somewhere, deny has the kernel walk its table of connections.
+pod exec -d web wget -q -O /dev/null http://allowed.test/cgi-bin/clock
+sleep 1
+verdicts _open
 measure rules_ms direct terok-shield rules web
 
 # ---- with 10,000 learned elements ----

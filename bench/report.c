@@ -55,6 +55,7 @@ static const struct goal {
 	{"status of a running container", "command/status_ms", NULL, NULL, AT_MOST, 10, "ms"},
 	{"allow", "command/allow_ms", NULL, NULL, AT_MOST, 10, "ms"},
 	{"deny", "command/deny_ms", NULL, NULL, AT_MOST, 10, "ms"},
+	{"deny while connections are open", "command/deny_open_ms", NULL, NULL, AT_MOST, 10, "ms"},
 	{"rules with 10,000 learned elements", "command/rules_10000_ms", NULL, NULL, AT_MOST, 30, "ms"},
 	{"status with 10,000 learned elements", "command/status_10000_ms", NULL, NULL, AT_MOST, 30, "ms"},
 	{"run --rm IMAGE true: more than plain podman", "command/run_cost_ms", NULL, NULL, AT_MOST, 25, "ms"},
