@@ -42,7 +42,7 @@ struct value {
 	char text[4096]; /* as config.yml has it */
 	bool from_file;
 };
-#define VALUES_MAX 8
+#define VALUES_MAX 9
 
 static void list_add(char text[4096], size_t *used, const char *word)
 {
@@ -60,7 +60,7 @@ static void value_add(struct value *values, size_t *count, const char *key, cons
 static size_t values_make(struct value *values, const struct config *config)
 {
 	const struct settings *settings = &config->settings;
-	char profiles[4096] = "[", ports[4096] = "[", upstreams[4096] = "[";
+	char profiles[4096] = "[", ports[4096] = "[", upstreams[4096] = "[", budget[64];
 	size_t count = 0, used = 1;
 	for (size_t i = 0; i < config->default_profile_count; i++)
 		list_add(profiles, &used, config->default_profiles[i]);
@@ -79,6 +79,7 @@ static size_t values_make(struct value *values, const struct config *config)
 		list_add(upstreams, &used, quoted);
 	}
 	strcat(upstreams, "]");
+	snprintf(budget, sizeof(budget), "{names: %u, octets: %u}", settings->budget_names, settings->budget_octets);
 	value_add(values, &count, "mode", config->mode[0] ? config->mode : "hook");
 	value_add(values, &count, "default_profiles", profiles);
 	value_add(values, &count, "loopback_ports", ports);
@@ -86,6 +87,7 @@ static size_t values_make(struct value *values, const struct config *config)
 	value_add(values, &count, "dns.upstream", upstreams);
 	value_add(values, &count, "dns.via", settings_via_name(settings->via));
 	value_add(values, &count, "dns.deny", settings_deny_name(settings->deny));
+	value_add(values, &count, "dns.budget", budget);
 	value_add(values, &count, "reject", settings_reject_name(settings->reject));
 	return count;
 }
@@ -127,6 +129,11 @@ static cJSON *text_json(const struct config *config, const char *key)
 			addr_endpoint_format(&settings->upstreams[i], endpoint);
 			output_add(array, NULL, cJSON_CreateString(endpoint), &failed);
 		}
+	} else if (strcmp(key, "dns.budget") == 0) {
+		cJSON_Delete(array);
+		array = cJSON_CreateObject();
+		output_add(array, "names", cJSON_CreateNumber(settings->budget_names), &failed);
+		output_add(array, "octets", cJSON_CreateNumber(settings->budget_octets), &failed);
 	} else {
 		cJSON_Delete(array);
 		return NULL;

@@ -191,19 +191,31 @@ static int read_default_profiles(struct reader *reader)
 	return list(reader, read_profile, "profiles' names");
 }
 
-static int read_loopback_port(struct reader *reader)
+/* Decimal digits without a zero in front. what: "port". */
+static int number(const struct reader *reader, const char *what, unsigned min, unsigned max, unsigned *value)
 {
-	struct settings *settings = &reader->config->settings;
 	const char *text = NULL;
-	unsigned port = 0;
-	int result = plain(reader, "a port", &text);
+	uint64_t read = 0;
+	int result = plain(reader, "a number", &text);
 
 	if (result)
 		return result;
-	for (size_t i = 0; port <= UINT16_MAX && text[i] != '\0'; i++)
-		port = text[i] >= '0' && text[i] <= '9' ? port * 10 + (unsigned)(text[i] - '0') : UINT16_MAX + 1;
-	if (port < 1 || port > UINT16_MAX || text[0] == '0')
-		return bad(reader, "'%s' is no port; a port is a number from 1 to 65535", SHOWN(text));
+	for (size_t i = 0; read <= max && text[i] != '\0'; i++)
+		read = text[i] >= '0' && text[i] <= '9' ? read * 10 + (unsigned)(text[i] - '0') : (uint64_t)max + 1;
+	if (text[0] == '\0' || read < min || read > max || (text[0] == '0' && text[1] != '\0'))
+		return bad(reader, "'%s' is no %s; a %s is a number from %u to %u", SHOWN(text), what, what, min, max);
+	*value = (unsigned)read;
+	return 0;
+}
+
+static int read_loopback_port(struct reader *reader)
+{
+	struct settings *settings = &reader->config->settings;
+	unsigned port = 0;
+	int result = number(reader, "port", 1, UINT16_MAX, &port);
+
+	if (result)
+		return result;
 	for (size_t i = 0; i < settings->loopback_port_count; i++)
 		if (settings->loopback_ports[i] == port)
 			return bad(reader, "the port %u is listed twice", port);
@@ -292,9 +304,27 @@ static int read_deny(struct reader *reader)
 	return result;
 }
 
+static int read_budget_names(struct reader *reader)
+{
+	return number(reader, "budget", 0, SETTINGS_BUDGET_MAX, &reader->config->settings.budget_names);
+}
+
+static int read_budget_octets(struct reader *reader)
+{
+	return number(reader, "budget", 0, SETTINGS_BUDGET_MAX, &reader->config->settings.budget_octets);
+}
+
+static int read_budget(struct reader *reader)
+{
+	static const struct key keys[] = {{"names", read_budget_names}, {"octets", read_budget_octets}, {NULL, NULL}};
+
+	return mapping(reader, keys, "a mapping such as {names: 600}");
+}
+
 static int read_dns(struct reader *reader)
 {
-	static const struct key keys[] = {{"upstream", read_upstreams}, {"via", read_via}, {"deny", read_deny}, {NULL, NULL}};
+	static const struct key keys[] = {
+		{"upstream", read_upstreams}, {"via", read_via}, {"deny", read_deny}, {"budget", read_budget}, {NULL, NULL}};
 
 	return mapping(reader, keys, "a mapping such as {via: auto}");
 }

@@ -8,6 +8,7 @@
  *	  upstream: [9.9.9.9, "[2620:fe::fe]:53"]
  *	  via: auto			# auto, host, container
  *	  deny: nxdomain		# nxdomain, refused
+ *	  budget: {names: 600, octets: 16384}	# new names below one rule in a minute, and octets in them; 0: no limit
  *	reject: icmp			# icmp, reset
  */
 #ifndef CONFIG_CONFIG_H

@@ -38,6 +38,8 @@ void settings_init(struct settings *settings)
 		.via = SETTINGS_VIA_AUTO,
 		.deny = SETTINGS_DENY_NXDOMAIN,
 		.audit = true,
+		.budget_names = SETTINGS_BUDGET_NAMES,
+		.budget_octets = SETTINGS_BUDGET_OCTETS,
 	};
 }
 

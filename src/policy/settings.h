@@ -9,6 +9,9 @@
 #define SETTINGS_UPSTREAMS_MAX 8
 #define SETTINGS_PORTS_MAX 64
 #define SETTINGS_PUBLISHED_MAX 256
+#define SETTINGS_BUDGET_NAMES 600
+#define SETTINGS_BUDGET_OCTETS 16384
+#define SETTINGS_BUDGET_MAX 1000000000u
 
 enum settings_reject {
 	SETTINGS_REJECT_ICMP,  /* icmpx admin-prohibited */
@@ -37,6 +40,8 @@ struct settings {
 	enum settings_via via;
 	enum settings_deny deny;
 	bool audit;
+	/* What names below one rule may tell whoever answers for them, in a minute; 0: no limit. See proxy/budget.h. */
+	unsigned budget_names, budget_octets;
 	/* Upstream resolvers. None: the host's resolv.conf is followed. */
 	struct addr_endpoint upstreams[SETTINGS_UPSTREAMS_MAX];
 	size_t upstream_count;
@@ -49,7 +54,7 @@ struct settings {
 	size_t published_count;
 };
 
-/* The defaults: icmp, auto, nxdomain, audit on. */
+/* The defaults: icmp, auto, nxdomain, audit on, the budget as above. */
 void settings_init(struct settings *settings);
 
 /* The words of the configuration; parse returns -EINVAL for another word. */

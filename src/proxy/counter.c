@@ -24,6 +24,7 @@ static const char *const names[COUNTER_COUNT] = {
 	[COUNT_LEASES_FULL] = "leases_full",
 	[COUNT_DOUBTS] = "doubts",
 	[COUNT_RENEWALS] = "renewals",
+	[COUNT_BUDGET] = "budget",
 };
 
 const char *counter_name(enum counter counter)

@@ -22,6 +22,7 @@
 #include "fw/flows.h"
 #include "fw/netns.h"
 #include "fw/ruleset.h"
+#include "proxy/budget.h"
 #include "proxy/control.h"
 #include "proxy/isolate.h"
 #include "proxy/listen.h"
@@ -47,15 +48,22 @@ struct inside {
 	struct listen_sockets sockets;
 };
 
+void proxy_note(struct proxy *proxy, const char *action, const char *dest, const char *detail)
+{
+	struct audit_event event = {.action = action, .dest = dest, .detail = detail};
+
+	if (proxy->settings.audit)
+		audit_write(&proxy->bundle, proxy->container, &event);
+}
+
 void proxy_fault(struct proxy *proxy, const char *detail)
 {
-	struct audit_event event = {.action = "error", .detail = detail};
 	int64_t now_ms = clock_now_ms();
 
-	if (!proxy->settings.audit || (proxy->fault_noted_ms && now_ms - proxy->fault_noted_ms < FAULT_INTERVAL_MS))
+	if (proxy->fault_noted_ms && now_ms - proxy->fault_noted_ms < FAULT_INTERVAL_MS)
 		return;
 	proxy->fault_noted_ms = now_ms;
-	audit_write(&proxy->bundle, proxy->container, &event);
+	proxy_note(proxy, "error", NULL, detail);
 }
 
 static int arguments_parse(int argc, char **argv, struct arguments *arguments)
@@ -196,10 +204,11 @@ static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets
 {
 	proxy->base = event_base_new();
 	proxy->cache = cache_new();
+	proxy->budget = budget_new(proxy->settings.budget_names, proxy->settings.budget_octets);
 	proxy->leases = leases_new(proxy->writer, outbox_lease_failed, proxy);
 	proxy->outbox = outbox_new();
 	proxy->pendings = pendings_new(proxy);
-	if (!proxy->base || !proxy->cache || !proxy->leases || !proxy->outbox || !proxy->pendings)
+	if (!proxy->base || !proxy->cache || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
 		return error_set(error, ENOMEM, "starting the forwarder: out of memory");
 	proxy->listen = listen_start(proxy, sockets);
 	proxy->control = control_start(proxy, control_fd);
@@ -246,6 +255,7 @@ static void proxy_stop(struct proxy *proxy)
 	outbox_free(proxy->outbox);
 	leases_free(proxy->leases);
 	cache_free(proxy->cache);
+	budget_free(proxy->budget);
 	policy_free(proxy->policy);
 	setwriter_close(proxy->writer);
 	bundle_close(&proxy->bundle);

@@ -48,6 +48,7 @@ enum counter {
 	COUNT_LEASES_FULL,
 	COUNT_DOUBTS,		 /* somebody else changed the table */
 	COUNT_RENEWALS,
+	COUNT_BUDGET,		 /* refused since the rule's budget of new names was spent */
 	COUNTER_COUNT,
 };
 
@@ -80,6 +81,7 @@ struct client {
 
 #define PROXY_WATCHES 4
 
+struct budget;
 struct listen;
 struct outbox;
 struct pendings;
@@ -98,6 +100,7 @@ struct proxy {
 	int watch_fd;
 	int flows_fd;
 	struct cache *cache;
+	struct budget *budget;
 	struct leases *leases;
 	struct listen *listen;
 	struct outbox *outbox;
@@ -110,6 +113,9 @@ struct proxy {
 };
 
 const char *counter_name(enum counter counter);
+
+/* Writes a line to the audit log, if that is wanted; the caller bounds how often. */
+void proxy_note(struct proxy *proxy, const char *action, const char *dest, const char *detail);
 
 /* Writes an `error` line to the audit log, at most one a second. */
 void proxy_fault(struct proxy *proxy, const char *detail);

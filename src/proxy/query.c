@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dns/reply.h"
+#include "proxy/budget.h"
 #include "proxy/outbox.h"
 
 /* How one question is treated now. */
@@ -152,6 +153,25 @@ static void reply_send(struct proxy *proxy, const struct client *client, const s
 	outbox_add(proxy, client, question, length, staged);
 }
 
+/* Only what a workload asks is charged, and only what a rule of the user's lets out. */
+static bool budget_holds(struct proxy *proxy, const struct client *client, const struct question *question, const struct judgement *judgement)
+{
+	char rule_text[NAME_TEXT_MAX], text[512];
+	struct name rule;
+	bool first;
+
+	if ((client->kind != CLIENT_UDP && client->kind != CLIENT_TCP) || !judgement->learn || budget_take(proxy->budget, &question->name, &judgement->match, &first))
+		return true;
+	proxy->counters[COUNT_BUDGET]++;
+	budget_rule_name(&question->name, &judgement->match, &rule);
+	name_to_text(&rule, rule_text);
+	if (first)
+		proxy_note(proxy, "budget", rule_text, "more new names below it in a minute than dns.budget in config.yml lets out: refused");
+	snprintf(text, sizeof(text), "terok-shield: too many new names below %.120s in a minute; see dns.budget in config.yml", rule_text);
+	reply_error_send(proxy, client, question, RCODE_REFUSED, EDE_BLOCKED, text);
+	return false;
+}
+
 static void question_handle(struct proxy *proxy, const struct client *client, const struct question *question)
 {
 	struct judgement judgement = question_judge(proxy, &question->name);
@@ -167,6 +187,8 @@ static void question_handle(struct proxy *proxy, const struct client *client, co
 		reply_send(proxy, client, question, &judgement, &entry.source, entry.addresses, entry.address_count, entry.lease_s, entry.filtered);
 		return;
 	}
+	if (!budget_holds(proxy, client, question, &judgement))
+		return;
 	if (pending_ask(proxy, client, question))
 		reply_error_send(proxy, client, question, RCODE_SERVFAIL, EDE_OTHER, "terok-shield: too many questions in flight");
 }

@@ -13,7 +13,7 @@
 
 /* Zero fields are left out. */
 struct audit_event {
-	const char *action; /* setup, allowed, denied, shield_down, shield_up, shield_block, note, error, blocked */
+	const char *action; /* setup, allowed, denied, shield_down, shield_up, shield_block, note, error, blocked, budget */
 	const char *dest;
 	const char *detail;
 	const char *domain;

@@ -12,8 +12,8 @@
 
 #define PROTOCOL_SCTP 132
 
-static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "upstreams",
-	"loopback_ports", "host_gateway", "published"};
+static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "budget_names",
+	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published"};
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 void bundle_identity_free(struct bundle_identity *identity)
@@ -73,7 +73,10 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	ok = ok && cJSON_AddStringToObject(root, "reject", settings_reject_name(settings->reject)) &&
 	     cJSON_AddStringToObject(root, "via", settings_via_name(settings->via)) &&
 	     cJSON_AddStringToObject(root, "deny", settings_deny_name(settings->deny)) &&
-	     cJSON_AddBoolToObject(root, "audit", settings->audit) && cJSON_AddStringToObject(root, "host_gateway", gateway);
+	     cJSON_AddBoolToObject(root, "audit", settings->audit) &&
+	     cJSON_AddNumberToObject(root, "budget_names", settings->budget_names) &&
+	     cJSON_AddNumberToObject(root, "budget_octets", settings->budget_octets) &&
+	     cJSON_AddStringToObject(root, "host_gateway", gateway);
 	if (ok)
 		add_numbered(root, settings, &ok);
 	if (ok)
@@ -186,6 +189,19 @@ static int read_identity(const struct json *json, struct bundle_identity *identi
 	return json_strings(json, "profiles", BUNDLE_PROFILES_MAX, read_profile, identity);
 }
 
+static int read_budget(const struct json *json, struct settings *settings)
+{
+	uint64_t names, octets;
+	int result;
+
+	if ((result = json_number(json, "budget_names", SETTINGS_BUDGET_MAX, &names)) ||
+		(result = json_number(json, "budget_octets", SETTINGS_BUDGET_MAX, &octets)))
+		return result;
+	settings->budget_names = (unsigned)names;
+	settings->budget_octets = (unsigned)octets;
+	return 0;
+}
+
 static int read_words(const struct json *json, struct settings *settings)
 {
 	const char *reject, *via, *deny, *gateway;
@@ -224,7 +240,7 @@ int bundle_settings_parse(const char *data, size_t length, struct bundle_identit
 			"remove the container and run it anew",
 			BUNDLE_SETTINGS, (unsigned long long)format, BUNDLE_FORMAT);
 	if ((result = json_check_keys(&json, keys, KEY_COUNT)) || (result = read_identity(&json, identity)) ||
-		(result = read_words(&json, settings)) ||
+		(result = read_words(&json, settings)) || (result = read_budget(&json, settings)) ||
 		(result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
 		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)))
 		return result;

@@ -21,6 +21,8 @@
 #include "state/control.h"
 #include "support/rig.h"
 
+#define BUDGET 100 /* no other test asks for so many names below one rule */
+
 static struct rig rig;
 static uint8_t reply[MESSAGE_MAX];
 
@@ -114,7 +116,8 @@ static int group_setup(void **state)
 		printf("SKIP: %s\n", missing);
 		return getenv("SHIELD_NO_SKIP") ? -1 : 1;
 	}
-	rig_start(&rig, "allowed.test\n!secret.allowed.test\nports.test:443\nports.test:22/tcp\n", "", upstream, NULL);
+	rig_start(&rig, "allowed.test\n!secret.allowed.test\nports.test:443\nports.test:22/tcp\nbudget.test\n", "", upstream, NULL);
+	rig.settings.budget_names = BUDGET;
 	if (strcmp(rig_forwarder(&rig), "ready")) {
 		printf("the forwarder did not get ready\n");
 		return -1;
@@ -317,6 +320,25 @@ static void allow_and_deny_take_effect_at_once(void **state)
 	assert_int_equal(control_request(&rig.bundle, "reload", 2000, NULL, &error), 0);
 }
 
+static void more_new_names_than_the_budget_do_not_leave(void **state)
+{
+	unsigned before = upstream_queries();
+	cleanup_free char *log = NULL;
+	char name[64];
+
+	(void)state;
+	for (unsigned i = 0; i <= BUDGET; i++) {
+		snprintf(name, sizeof(name), "n%u.budget.test", i);
+		assert_true(rig_ask(&rig, name, TYPE_AAAA, 2000, reply) > 0);
+		assert_int_equal(reply_rcode(), i < BUDGET ? RCODE_NOERROR : RCODE_REFUSED);
+	}
+	assert_int_equal(upstream_queries() - before, BUDGET);
+	assert_true(rig_ask(&rig, "n3.budget.test", TYPE_A, 2000, reply) > 0); /* it was let out before: another type costs nothing */
+	assert_int_equal(reply_rcode(), RCODE_NOERROR);
+	log = rig_shell(&rig, "grep '\"budget\"' %s/audit.jsonl", rig.bundle.path);
+	assert_non_null(strstr(log, "\"dest\":\"budget.test\""));
+}
+
 static void requests_that_mean_nothing_are_refused(void **state)
 {
 	static const char *const requests[] = {"frobnicate", "resolve", "resolve ..", "state sideways", "ping pong"};
@@ -362,6 +384,7 @@ int main(void)
 		cmocka_unit_test(an_answer_with_another_id_is_not_believed),
 		cmocka_unit_test(any_other_resolver_is_this_one),
 		cmocka_unit_test(allow_and_deny_take_effect_at_once),
+		cmocka_unit_test(more_new_names_than_the_budget_do_not_leave),
 		cmocka_unit_test(requests_that_mean_nothing_are_refused),
 		cmocka_unit_test(the_forwarder_ends_with_the_containers_init),
 	};

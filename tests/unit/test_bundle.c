@@ -530,6 +530,8 @@ static void settings_come_back_as_they_were_written(void **state)
 	settings.deny = SETTINGS_DENY_REFUSED;
 	settings.reject = SETTINGS_REJECT_RESET;
 	settings.audit = false;
+	settings.budget_names = 0;
+	settings.budget_octets = 4096;
 	assert_int_equal(addr_endpoint_parse(&settings.upstreams[settings.upstream_count++], "[2001:db8::1]:5353", 18, 53), 0);
 	assert_int_equal(addr_parse(&settings.host_gateway, "10.0.2.2", 8), 0);
 	settings.loopback_ports[settings.loopback_port_count++] = 65535;
@@ -544,6 +546,8 @@ static void settings_come_back_as_they_were_written(void **state)
 	assert_string_equal(identity_back.profiles[1], "my");
 	assert_int_equal(back.via, settings.via);
 	assert_int_equal(back.deny, settings.deny);
+	assert_int_equal(back.budget_names, 0);
+	assert_int_equal(back.budget_octets, 4096);
 	assert_int_equal(back.reject, settings.reject);
 	assert_false(back.audit);
 	assert_int_equal(back.upstream_count, 1);
@@ -566,8 +570,10 @@ static void settings_come_back_as_they_were_written(void **state)
 
 #define HEAD                                                                                                                               \
 	"\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
-#define WORDS "\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true,"
-#define TAIL  "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]"
+#define WORDS  "\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true,"
+#define BUDGET "\"budget_names\":600,\"budget_octets\":16384,"
+#define LISTS  "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]"
+#define TAIL   BUDGET LISTS
 
 static void settings_that_are_not_exactly_right_are_refused(void **state)
 {
@@ -583,6 +589,8 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{\"format\":\"1\"}", "not a number", EINVAL},
 		{"{\"format\":1.5}", "not a whole number", EINVAL},
 		{"{" HEAD TAIL "}", "'audit' is missing", EINVAL},
+		{"{" HEAD "\"audit\":true," LISTS "}", "'budget_names' is missing", EINVAL},
+		{"{" HEAD "\"audit\":true,\"budget_names\":1,\"budget_octets\":-1," LISTS "}", "budget_octets", EINVAL},
 		{"{" HEAD "\"audit\":1," TAIL "}", "neither true nor false", EINVAL},
 		{"{" HEAD "\"audit\":true,\"audit\":false," TAIL "}", "'audit' is there more than once", EINVAL},
 		{"{" HEAD "\"audit\":true,\"more\":1," TAIL "}", "'more' is not known", EINVAL},
@@ -593,21 +601,21 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{\"format\":1,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],"
 		 "\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
 			"neither host nor container", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
 			"no address", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"0\"],\"host_gateway\":\"\",\"published\":[]}", "no port",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[\"0\"],\"host_gateway\":\"\",\"published\":[]}", "no port",
 			EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[\"80 \"],\"host_gateway\":\"\",\"published\":[]}", "no port",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[\"80 \"],\"host_gateway\":\"\",\"published\":[]}", "no port",
 			EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"x\",\"published\":[]}", "no address",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"x\",\"published\":[]}", "no address",
 			EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"9-8/6\"]}",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"9-8/6\"]}",
 			"no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-9/1\"]}",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-9/1\"]}",
 			"no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-65536/6\"]}",
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[\"8-65536/6\"]}",
 			"no range", EINVAL},
-		{"{" HEAD "\"audit\":true,\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\","
 		 "\"1.1.1.1\",\"1.1.1.1\","
 		 "\"1.1.1.1\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}",
 			"too many", EINVAL},

@@ -48,7 +48,7 @@ static void every_key_is_read(void **state)
 		"default_profiles: [base, \"my-project\"]\n"
 		"loopback_ports:\n  - 8080\n  - 65535\n"
 		"audit: {enabled: no}\n"
-		"dns:\n  upstream: [9.9.9.9, \"[2620:fe::fe]:5353\", 127.0.0.1:5300]\n  via: container\n  deny: refused\n"
+		"dns:\n  upstream: [9.9.9.9, \"[2620:fe::fe]:5353\", 127.0.0.1:5300]\n  via: container\n  deny: refused\n  budget: {names: 0, octets: 4096}\n"
 		"reject: reset\n";
 	struct config config;
 	struct error error = {0};
@@ -69,6 +69,8 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.settings.upstreams[2].port, 5300);
 	assert_int_equal(config.settings.via, SETTINGS_VIA_CONTAINER);
 	assert_int_equal(config.settings.deny, SETTINGS_DENY_REFUSED);
+	assert_int_equal(config.settings.budget_names, 0);
+	assert_int_equal(config.settings.budget_octets, 4096);
 	assert_int_equal(config.settings.reject, SETTINGS_REJECT_RESET);
 	config_free(&config);
 }
@@ -107,6 +109,12 @@ static void what_is_wrong_is_an_error_at_its_line_and_column(void **state)
 		{"dns:\n  upstream: ['tls://9.9.9.9']\n", "c.yml:2:14:", "DNS over TLS is not supported yet"},
 		{"dns:\n  via: outside\n", "c.yml:2:8:", "expected auto, host or container"},
 		{"dns:\n  deny: drop\n", "c.yml:2:9:", "expected nxdomain or refused"},
+		{"dns:\n  budget: 600\n", "c.yml:2:11:", "expected a mapping"},
+		{"dns:\n  budget: {names: -1}\n", "c.yml:2:19:", "no budget"},
+		{"dns:\n  budget: {names: }\n", "c.yml:2:19:", "no budget"},
+		{"dns:\n  budget: {octets: 1000000001}\n", "c.yml:2:20:", "no budget"},
+		{"dns:\n  budget: {octets: '9'}\n", "c.yml:2:20:", "without quotes"},
+		{"dns:\n  budget: {name: 9}\n", "c.yml:2:12:", "unknown key"},
 		{"dns:\n", "c.yml:1:5:", "expected a mapping"},
 		{"reject: tcp\n", "c.yml:1:9:", "expected icmp or reset"},
 		{"- mode\n", "c.yml:1:1:", "expected a mapping"},
