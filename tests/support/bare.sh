@@ -1,12 +1,13 @@
 #!/bin/bash
 # A bare Debian, as a newcomer has it: what debootstrap's minbase variant installs and nothing else, made anew for each call, with this machine's
-# network and kernel. A copy of the checkout, without its build folder, is in /root/terok-shield and is the working folder. Needs root.
+# network and kernel. A copy of the checkout, without its build folder, is in ~/terok-shield and is the working folder. Needs root.
 #
 #   bare.sh SUITE CMD...      e.g.  bare.sh trixie ./demo;  bare.sh bookworm .ci/run
 #
 # The pristine roots are kept in $SHIELD_BED_DIR/bare. SHIELD_BARE_KEEP=1 goes on with the machine that the last call left, packages installed and all.
 set -eu
 self=$(readlink -f "$0")
+checkout=root/terok-shield
 if [ "$1" != __inner ]; then
 	top=$(dirname "$(dirname "$(dirname "$self")")")
 	suite=$1; shift
@@ -24,9 +25,9 @@ if [ "$1" != __inner ]; then
 		rm -rf --one-file-system "${dir:?}/$suite.now"
 		cp -a "$dir/$suite" "$dir/$suite.now"
 	fi
-	rm -rf "$dir/$suite.now/root/terok-shield"
-	mkdir "$dir/$suite.now/root/terok-shield"
-	tar -C "$top" --exclude=./build -c . | tar -C "$dir/$suite.now/root/terok-shield" -x
+	rm -rf "$dir/$suite.now/$checkout"
+	mkdir "$dir/$suite.now/$checkout"
+	tar -C "$top" --exclude=./build -c . | tar -C "$dir/$suite.now/$checkout" -x
 	exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" CI="${CI:-}" \
 		unshare --mount --pid --uts --ipc --fork --kill-child --propagation private bash "$self" __inner "$dir/$suite.now" "$@"
 fi
@@ -38,7 +39,7 @@ mkdir -p .old
 mount --rbind /dev dev
 mount --rbind /sys sys
 pivot_root . .old
-cd /root/terok-shield
+cd "/$checkout"
 mount -t proc proc /proc
 umount -l /.old
 mount -t tmpfs -o mode=755 tmpfs /run
