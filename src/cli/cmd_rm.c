@@ -123,6 +123,18 @@ static int folder_remove(const struct bundle *bundle, bool shared, struct error 
 	return error_set(error, ENOTEMPTY, "%s is kept: there are files in it that are not the shield's", bundle->path);
 }
 
+/* A folder that somebody named is a bundle when a file in it can only be the shield's: others are called `lock` and `state` too. */
+static bool is_bundle(const struct bundle *bundle)
+{
+	static const char *const own[] = {BUNDLE_SETTINGS, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
+		"deny.list", "denied.domains", BUNDLE_AUDIT, "hooks/terok-shield-createRuntime.json", "hooks/terok-shield-poststop.json"};
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		if (faccessat(bundle->fd, own[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The bundle, also one that an earlier rm left without settings, or whose settings cannot be read. */
 static int bundle_find(struct bundle *bundle, char name[129], const struct command_options *options, struct error *error)
 {
@@ -133,7 +145,8 @@ static int bundle_find(struct bundle *bundle, char name[129], const struct comma
 	snprintf(name, 129, "%s", rc ? options->container : container.identity.container);
 	if (rc == 0)
 		return bundle_open(bundle, container.bundle.path, error);
-	if (paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0)
+	if (paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0 &&
+		(!options->task_state_dir || is_bundle(bundle)))
 		return 0;
 	return error_set(error, missing.code, "%s", missing.text);
 }

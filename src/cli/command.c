@@ -13,6 +13,7 @@
 enum option_kind {
 	KIND_SWITCH, /* bool at offset */
 	KIND_STRING, /* const char * at offset */
+	KIND_FOLDER, /* the same, of a path */
 	KIND_PROFILES,
 	KIND_PORT,
 	KIND_COUNT,
@@ -40,15 +41,16 @@ static const struct option options_table[] = {
 	{"container", 0, OPTION_CONTAINER, KIND_STRING, AT(container), "C", "only this container"},
 	{NULL, 'n', OPTION_COUNT, KIND_COUNT, AT(count), "N", "how many lines (default 50)"},
 	{"follow", 'f', OPTION_FOLLOW, KIND_SWITCH, AT(follow), NULL, "go on with what is added, until Ctrl-C"},
-	{"since", 0, OPTION_SINCE, KIND_STRING, AT(since), "WHEN", "only from then on: 2026-01-31T08:00:00, 2026-01-31, or 90s, 15m, 2h, 7d ago"},
+	{"since", 0, OPTION_SINCE, KIND_STRING, AT(since), "WHEN",
+		"only from then on: 2026-01-31T08:00:00, 2026-01-31, or 90s, 15m, 2h, 7d ago"},
 	{"root", 0, OPTION_ROOT, KIND_SWITCH, AT(root), NULL, "for all users of this machine (as root)"},
 	{"user", 0, OPTION_USER, KIND_SWITCH, AT(user), NULL, "for this user"},
 	{"hooks", 0, OPTION_HOOKS, KIND_SWITCH, AT(hooks), NULL, "use podman's hooks folder, which `podman start` forgets"},
 	{"loopback-port", 0, OPTION_LOOPBACK_PORT, KIND_PORT, 0, "N", "open a port of the host's loopback; may be repeated"},
-	{"profiles-dir", 0, OPTION_PROFILES_DIR, KIND_STRING, AT(profiles_dir), "DIR", "look for profiles here first"},
+	{"profiles-dir", 0, OPTION_PROFILES_DIR, KIND_FOLDER, AT(profiles_dir), "DIR", "look for profiles here first"},
 	{"no-audit", 0, OPTION_NO_AUDIT, KIND_SWITCH, AT(no_audit), NULL, "write no audit log"},
-	{"state-dir", 0, OPTION_STATE_DIR, KIND_STRING, AT(state_dir), "DIR", "state in DIR/containers/NAME"},
-	{"task-state-dir", 0, OPTION_TASK_STATE_DIR, KIND_STRING, AT(task_state_dir), "DIR", "state of this container in DIR itself"},
+	{"state-dir", 0, OPTION_STATE_DIR, KIND_FOLDER, AT(state_dir), "DIR", "state in DIR/containers/NAME"},
+	{"task-state-dir", 0, OPTION_TASK_STATE_DIR, KIND_FOLDER, AT(task_state_dir), "DIR", "state of this container in DIR itself"},
 	{"container-id", 0, OPTION_CONTAINER_ID, KIND_STRING, AT(container), "ID", "the container, instead of NAME"},
 };
 #define OPTION_TABLE_COUNT (sizeof(options_table) / sizeof(*options_table))
@@ -91,6 +93,17 @@ static int profiles_add(struct parser *parser, const char *list)
 	}
 }
 
+bool command_folder_is_fit(const char *word)
+{
+	if (!*word || *word == '-')
+		return false;
+	for (const char *at = word; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 static int number_parse(const char *word, unsigned long max, unsigned long *number)
 {
 	if (*word < '0' || *word > '9')
@@ -113,6 +126,12 @@ static int option_store(struct parser *parser, const struct option *option, cons
 	case KIND_STRING:
 		if (!*value)
 			return usage_error(parser->error, parser->command, "empty value of option", option->name);
+		*(const char **)(base + option->offset) = value;
+		return 0;
+	case KIND_FOLDER:
+		if (!command_folder_is_fit(value))
+			return usage_error(parser->error, parser->command,
+				"not the path of a folder (one that begins with '-' is written ./-...):", value);
 		*(const char **)(base + option->offset) = value;
 		return 0;
 	case KIND_PROFILES:

@@ -93,6 +93,10 @@ void command_each_option(const struct command *command,
 int command_parse(const struct command *command, int argc, char **argv, struct command_options *options, bool *help, struct error *error);
 void command_options_free(struct command_options *options);
 
+/* False for what no option that names a folder takes: nothing, control characters, and what looks like the next option. Whether there is
+ * such a folder is for the command to find out. */
+bool command_folder_is_fit(const char *word);
+
 /* Prints the help of one command, or the list of all. */
 void command_help(const struct command *command);
 void command_help_all(void);

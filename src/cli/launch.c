@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -66,12 +67,25 @@ void launch_words_free(struct launch_words *words)
 
 /* ---- configuration and profiles ---- */
 
+/* Passing a misspelt folder over would take another folder's profile of the same name. */
+static int profiles_dir_check(const char *path, struct error *error)
+{
+	struct stat status;
+	char shown[160];
+	text_escaped(shown, sizeof(shown), path);
+	if (stat(path, &status))
+		return error_errno(error, errno, "--profiles-dir '%s'", shown);
+	return S_ISDIR(status.st_mode) ? 0 : error_set(error, ENOTDIR, "--profiles-dir '%s': it is not a folder", shown);
+}
+
 int launch_profile_path_init(struct launch_profile_path *path, const struct command_options *options, struct error *error)
 {
 	char config[PATH_MAX];
 	int rc = paths_config(config, error);
 	if (!rc)
 		rc = paths_bundled_profiles(path->bundled, error);
+	if (!rc && options->profiles_dir)
+		rc = profiles_dir_check(options->profiles_dir, error);
 	if (rc)
 		return rc;
 	int length = snprintf(path->user, sizeof(path->user), "%s/profiles", config);
@@ -398,6 +412,15 @@ static void network_flags_add(struct launch_words *flags, enum launch_network ne
 	}
 }
 
+/* podman cuts --volume at colons, and podman 4 cuts --annotation at commas and reads quotes in it. */
+static int state_path_check(const char *path, struct error *error)
+{
+	if (!strpbrk(path, ":,\"\n"))
+		return 0;
+	return error_set(
+		error, EINVAL, "podman's flags cannot carry a state folder with ':', ',', '\"' or newline in its path: choose another");
+}
+
 int launch_flags_make(struct launch *launch, enum launch_network network, const char *upstream, const char *runtime, struct error *error)
 {
 	struct launch_words *flags = &launch->flags;
@@ -405,10 +428,9 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 	const struct bundle_identity *identity = &launch->identity;
 	cleanup_text struct text profiles = {0};
 	cleanup_text struct text ports = {0};
-	/* podman cuts --volume at colons, and podman 4 cuts --annotation at commas and reads quotes in it. */
-	if (strpbrk(launch->bundle.path, ":,\"\n"))
-		return error_set(error, EINVAL,
-			"podman's flags cannot carry a state folder with ':', ',', '\"' or newline in its path: choose another");
+	int rc = state_path_check(launch->bundle.path, error);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < identity->profile_count; i++)
 		text_addf(&profiles, "%s%s", i > 0 ? ":" : "", identity->profiles[i]);
 	for (size_t i = 0; i < settings->loopback_port_count; i++)
@@ -470,6 +492,8 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 		rc = runtime_find(runtime, error);
 	if (!rc)
 		rc = paths_bundle(options, options->container, path, error);
+	if (!rc)
+		rc = state_path_check(path, error);
 	if (!rc)
 		rc = paths_state_root(options, root, error);
 	if (rc)

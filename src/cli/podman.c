@@ -115,7 +115,8 @@ int podman_version_get(const char *root, struct podman_version *version, struct 
 	const char *word = strncmp(output, prefix, sizeof(prefix) - 1) == 0 ? output + sizeof(prefix) - 1 : output;
 	if (version_parse(word, version))
 		return error_set(error, EPROTO, "%s --version prints no version", path);
-	if (root_fd >= 0) {
+	/* A folder without containers may be anybody's: asking for the version leaves nothing there. */
+	if (root_fd >= 0 && faccessat(root_fd, "containers", F_OK, 0) == 0) {
 		char content[sizeof(key) + 64];
 		int length = snprintf(content, sizeof(content), "%s%s\n", key, version->text);
 		file_replace(root_fd, VERSION_FILE, 0600, content, (size_t)length); /* only a cache */

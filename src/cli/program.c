@@ -80,15 +80,19 @@ int command_main(int argc, char **argv)
 		}
 		if (strcmp(word, "--version") == 0)
 			return version_print(&options);
-		if (strncmp(word, "--state-dir=", 12) == 0 && word[12]) {
-			options.state_dir = word + 12;
-		} else if (strcmp(word, "--state-dir") == 0 && next + 1 < argc && argv[next + 1][0]) {
-			options.state_dir = argv[++next];
-		} else {
-			error_set(&error, EINVAL, "unknown option '%s' before the command; see `terok-shield --help`",
-				text_escaped(shown, sizeof(shown), word));
+		bool behind = strcmp(word, "--state-dir") == 0 && next + 1 < argc;
+		if (behind || strncmp(word, "--state-dir=", 12) == 0) {
+			options.state_dir = behind ? argv[++next] : word + 12;
+			if (command_folder_is_fit(options.state_dir))
+				continue;
+			error_set(&error, EINVAL,
+				"--state-dir: not the path of a folder (one that begins with '-' is written ./-...): '%s'",
+				text_escaped(shown, sizeof(shown), options.state_dir));
 			return fail(COMMAND_USAGE, &error);
 		}
+		error_set(&error, EINVAL, "unknown option '%s' before the command; see `terok-shield --help`",
+			text_escaped(shown, sizeof(shown), word));
+		return fail(COMMAND_USAGE, &error);
 	}
 	if (next == argc) {
 		command_help_all();

@@ -2,6 +2,7 @@
  * are real (support/rig.h); podman is not needed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -353,6 +354,33 @@ static char *snapshot(void)
 	return content;
 }
 
+/* Where the commands stand, deep enough that "../.." stays below root. */
+#define WORK       "work/a/b"
+#define WORK_DEPTH 4 /* with root */
+
+static unsigned work_entries;
+
+static int work_count(const char *path, const struct stat *status, int flag, struct FTW *walk)
+{
+	(void)path, (void)status, (void)flag, (void)walk;
+	work_entries++;
+	return 0;
+}
+
+static bool work_is_empty(void)
+{
+	work_entries = 0;
+	return nftw(root, work_count, 8, FTW_PHYS) == 0 && work_entries == WORK_DEPTH;
+}
+
+static void work_empty(void)
+{
+	if (work_is_empty())
+		return;
+	if (chdir(root) || system("umask 077; rm -rf work terok && mkdir -p " WORK) || chdir(WORK))
+		_exit(3);
+}
+
 /* Runs the command in this process, which is a child made for it. Returns the exit code; what was said is in *said. */
 static int call(const char *const *words, size_t count, char **said)
 {
@@ -391,7 +419,29 @@ enum place {
 	CONTAINER,   /* where words that are names of containers are left out; exit 2 */
 	DESTINATION, /* exit 2 */
 	ANY,         /* exit 2, or 1 for what could be there and is not */
+	FOLDER, /* any word may be a folder's name, and then the command may do its work there; but a control character or an option is none */
 };
+
+static bool is_no_folder(const char *word)
+{
+	for (const char *at = word; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return true;
+	return !*word || *word == '-';
+}
+
+/* After one command. word: the hostile one */
+static bool is_right(enum place place, const char *command, const char *word, int code, const char *said)
+{
+	/* Only a new container's state is written, where it was asked for. */
+	if (!work_is_empty() && (place != FOLDER || code != 0 || strcmp(command, "prepare")))
+		return false;
+	if (place == FOLDER && code == 0)
+		return !is_no_folder(word);
+	if (place == FOLDER && is_no_folder(word) && code != 2)
+		return false;
+	return (code == 2 || (code == 1 && (place == ANY || place == FOLDER))) && is_one_clear_line(said);
+}
 
 /* Calls the command with every hostile word in the place marked by NULL, in a child. */
 static void attack(const char *const *words, size_t count, enum place place)
@@ -402,7 +452,7 @@ static void attack(const char *const *words, size_t count, enum place place)
 	if (!child) {
 		int report = dup(2);
 
-		if (!freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout))
+		if (chdir(root) || chdir(WORK) || !freopen("/dev/null", "r", stdin) || !freopen("/dev/null", "w", stdout))
 			_exit(3);
 		for (unsigned i = 0; i < HOSTILE; i++) {
 			const char *filled[WORDS_MAX];
@@ -414,8 +464,9 @@ static void attack(const char *const *words, size_t count, enum place place)
 			for (size_t j = 0; j < count; j++)
 				filled[j] = words[j] ? words[j] : hostile_word(i, buffer);
 			code = call(filled, count, &said);
-			if ((code == 2 || (place == ANY && code == 1)) && is_one_clear_line(said)) {
+			if (is_right(place, words[1], hostile_word(i, buffer), code, said)) {
 				free(said);
+				work_empty();
 				continue;
 			}
 			dprintf(report, "%s, word %u: exit %d, said: %s\n", words[1], i, code, said);
@@ -439,14 +490,13 @@ static void attack_option(void *context, const char *name, char letter, const ch
 	const char *words[WORDS_MAX] = {"terok-shield", attacked->command->name, option, NULL, "rig"};
 
 	(void)help;
-	/* Any string is a folder's name. */
-	if (!value || !strcmp(value, "DIR"))
+	if (!value)
 		return;
 	if (name)
 		snprintf(option, sizeof(option), "--%s", name);
 	else
 		snprintf(option, sizeof(option), "-%c", letter);
-	attack(words, attacked->command->takes_container ? 5 : 4, ANY);
+	attack(words, attacked->command->takes_container ? 5 : 4, strcmp(value, "DIR") ? ANY : FOLDER);
 }
 
 static void hostile_words_are_refused_in_one_line_and_nothing_is_written(void **unused)
@@ -461,6 +511,7 @@ static void hostile_words_are_refused_in_one_line_and_nothing_is_written(void **
 	unsetenv("TEROK_SHIELD_STATE_DIR");
 	unsetenv("TEROK_SHIELD_CONFIG_DIR");
 	assert_int_equal(chdir(root), 0);
+	assert_int_equal(system("umask 077; mkdir -p " WORK), 0);
 	before = snapshot();
 	for (const struct command *command = command_table; command->name; command++) {
 		const char *first[WORDS_MAX] = {"terok-shield", command->name, NULL};
@@ -475,6 +526,7 @@ static void hostile_words_are_refused_in_one_line_and_nothing_is_written(void **
 	}
 	after = snapshot();
 	assert_string_equal(before, after);
+	assert_int_equal(system("rm -rf work"), 0);
 	assert_int_equal(chdir("/"), 0);
 	rmdir(root);
 }

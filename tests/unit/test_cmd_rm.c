@@ -167,6 +167,29 @@ static void what_a_crash_left_without_settings_can_be_removed(void **state)
 	assert_false(is_there(""));
 }
 
+static void a_folder_that_was_named_and_is_no_bundle_stays_as_it_is(void **state)
+{
+	char other[160], file[200];
+	struct command_options options = {.container = "web", .task_state_dir = other};
+	struct error error = {0};
+	struct stat status;
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s/mine", folder);
+	assert_int_equal(mkdir(other, 0700), 0);
+	assert_int_equal(cmd_rm(&options, &error), COMMAND_FAILED);
+	assert_int_equal(error.code, ENOENT);
+	snprintf(file, sizeof(file), "%s/lock", other);
+	close(open(file, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(cmd_rm(&options, &error), COMMAND_FAILED);
+	assert_int_equal(lstat(file, &status), 0);
+	/* the rest of one that an earlier rm left */
+	snprintf(file, sizeof(file), "%s/deny.list", other);
+	close(open(file, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(cmd_rm(&options, &error), COMMAND_DONE);
+	assert_int_equal(lstat(other, &status), -1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bundle_make, bundle_remove_all)
@@ -175,6 +198,7 @@ int main(void)
 		TEST(one_that_runs_is_refused_and_keeps_everything),
 		TEST(files_of_others_and_what_links_name_stay),
 		TEST(a_hooks_folder_that_is_a_link_is_not_entered),
+		TEST(a_folder_that_was_named_and_is_no_bundle_stays_as_it_is),
 		TEST(what_a_crash_left_without_settings_can_be_removed),
 	};
 
