@@ -2,8 +2,9 @@
  * verification expects.
  *
  * Theory of operation. The table has the same chains and sets in every state; only the rules differ, and output's policy. So a change of
- * state replaces rules, and the sets keep their elements. Whatever can be reached by `goto` ends in a verdict of its own; what fell off
- * the end would meet the policy.
+ * state replaces rules, and the sets keep their elements. Every chain that filters, and whatever can be reached by `goto`, ends in a
+ * verdict of its own: the kernel does not change rules and policy at the same instant, so no packet may come to the policy. It is the
+ * second line, for a chain that somebody has emptied.
  *
  * Output, in order: the deny sets, before established, so that a deny cuts live flows; DNS that the capture chain has sent to the
  * forwarder, which still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked
@@ -277,6 +278,7 @@ static void input_chain(const struct sink *sink)
 	open_published(sink, RULE_TCP, "tcp");
 	open_published(sink, RULE_UDP, "udp");
 	open_published(sink, 132, "sctp");
+	rule(sink, "counter drop");
 }
 
 static void capture_chain(const struct sink *sink)

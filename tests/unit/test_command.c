@@ -151,7 +151,7 @@ static void wrong_arguments_are_refused_with_one_line(void **state)
 		{"run", "web --loopback-port +1 -- IMAGE", "not a port"},
 		{"run", "web --loopback-port 1x -- IMAGE", "not a port"},
 		{"run", "web --state-dir", "value is missing"},
-		{"run", "web --state-dir _ -- IMAGE", "empty value"},
+		{"run", "web --state-dir _ -- IMAGE", "not the path of a folder"},
 		{"run", "web --no-audit=1 -- IMAGE", "takes no value"},
 		{"run", "web --json -- IMAGE", "unknown option"},
 		{"prepare", "web --state-dir --json", "not the path of a folder"},

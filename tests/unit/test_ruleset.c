@@ -107,6 +107,7 @@ static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
 		"tcp dport { 80, 8000-8020 } ct mark set 0x00000001 accept",
 		"udp dport 5000 ct mark set 0x00000001 accept",
 		"sctp dport 9-10 ct mark set 0x00000001 accept",
+		"\t\tcounter drop\n\t}",
 	};
 	cleanup_text struct text text = {0};
 	struct ruleset_parts parts;
@@ -124,6 +125,52 @@ static void output_refuses_and_accepts_in_the_order_of_the_design(void **unused)
 		position = found;
 	}
 	ruleset_parts_free(&parts);
+}
+
+/* The last rule of a chain in the text of ruleset_expect(), without the chain's name; "" when there is none. */
+static const char *last_rule(const char *expected, const char *chain, char rule[256])
+{
+	char beginning[64];
+
+	*rule = '\0';
+	snprintf(beginning, sizeof(beginning), "rule %s ", chain);
+	for (const char *line = expected; *line; line += strcspn(line, "\n") + 1)
+		if (!strncmp(line, beginning, strlen(beginning)))
+			snprintf(rule, 256, "%.*s", (int)(strcspn(line, "\n") - strlen(beginning)), line + strlen(beginning));
+	return rule;
+}
+
+static void no_chain_leaves_a_packet_to_the_policy(void **unused)
+{
+	static const char *const filtering[] = {"output", "input"};
+	static const char *const verdicts[] = {"counter drop", "reject with icmpx admin-prohibited", "accept"};
+
+	(void)unused;
+	for (size_t i = 0; i < RULESET_CASES; i++) {
+		cleanup_text struct text text = {0};
+		struct ruleset_parts parts;
+		struct ruleset ruleset = ruleset_case_open(&ruleset_cases[i], &parts);
+
+		ruleset_expect(&ruleset, &text);
+		for (size_t j = 0; j < sizeof(filtering) / sizeof(*filtering); j++) {
+			char chain[32], rule[256], target[32] = "";
+			const char *last = last_rule(text.data, filtering[j], rule);
+			bool ends = false;
+
+			snprintf(chain, sizeof(chain), "%s", filtering[j]);
+			if (sscanf(last, "goto %31s", target) == 1) {
+				strcpy(chain, target);
+				last = last_rule(text.data, chain, rule);
+			}
+			/* without a condition before it, but for what is counted and logged */
+			for (size_t k = 0; k < sizeof(verdicts) / sizeof(*verdicts); k++)
+				ends = ends || !strcmp(last, verdicts[k]) ||
+				       (!strncmp(last, "counter log ", 12) && !strcmp(last + strlen(last) - strlen(verdicts[k]), verdicts[k]));
+			if (!ends)
+				fail_msg("%s: %s ends with '%s'", ruleset_cases[i].name, chain, last);
+		}
+		ruleset_parts_free(&parts);
+	}
 }
 
 static void block_accepts_nothing(void **unused)
@@ -146,6 +193,7 @@ int main(void)
 		cmocka_unit_test(every_change_is_the_golden_one_and_never_touches_learned_sets),
 		cmocka_unit_test(every_rule_that_is_expected_is_rendered_in_the_same_words),
 		cmocka_unit_test(output_refuses_and_accepts_in_the_order_of_the_design),
+		cmocka_unit_test(no_chain_leaves_a_packet_to_the_policy),
 		cmocka_unit_test(block_accepts_nothing),
 	};
 
