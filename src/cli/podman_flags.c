@@ -275,6 +275,11 @@ static int check_tmpfs(struct parse *parse, const struct flag *flag, const char 
 	return check_path(parse, flag, value, PODMAN_PATHS_TMPFS);
 }
 
+static int check_secret(struct parse *parse, const struct flag *flag, const char *value)
+{
+	return check_path(parse, flag, value, PODMAN_PATHS_SECRET);
+}
+
 static int check_device(struct parse *parse, const struct flag *flag, const char *value)
 {
 	return check_path(parse, flag, value, PODMAN_PATHS_DEVICE);
@@ -478,7 +483,7 @@ static const struct flag flags_table[] = {
 	{"runtime-flag", 0, VALUE, check_managed},
 	{"sdnotify", 0, VALUE},
 	{"seccomp-policy", 0, VALUE},
-	{"secret", 0, VALUE},
+	{"secret", 0, VALUE, check_secret},
 	{"security-opt", 0, VALUE, check_managed},
 	{"shm-size", 0, VALUE},
 	{"shm-size-systemd", 0, VALUE},

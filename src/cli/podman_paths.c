@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -261,6 +262,24 @@ static int mount_check(char *value, const struct podman_guard *guard, struct tex
 	return 0;
 }
 
+/* podman cuts at each comma, quoted or not, and the last target wins. One that is not absolute lies below /run/secrets. */
+static int secret_check(char *value, struct text *why)
+{
+	char *save = NULL;
+	for (char *word = strtok_r(value, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		char path[PATH_MAX];
+		if (strncmp(word, "target=", 7) != 0)
+			continue;
+		int length = snprintf(path, sizeof(path), "%s%s", word[7] == '/' ? "" : "/run/secrets/", word + 7);
+		if (length < 0 || (size_t)length >= sizeof(path))
+			return refused(why, "the path is too long");
+		int rc = target_check(path, why);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
 static int device_check_one(char *value, struct text *why)
 {
 	value[strcspn(value, ":")] = '\0';
@@ -301,6 +320,8 @@ int podman_paths_check(enum podman_paths_kind kind, const char *value, const str
 	case PODMAN_PATHS_TMPFS:
 		copy[strcspn(copy, ":")] = '\0';
 		return target_check(copy, why);
+	case PODMAN_PATHS_SECRET:
+		return secret_check(copy, why);
 	case PODMAN_PATHS_DEVICE:
 		return device_check(copy, why);
 	}

@@ -9,6 +9,7 @@ enum podman_paths_kind {
 	PODMAN_PATHS_VOLUME, /* SOURCE:TARGET[:OPTIONS], NAME:TARGET, TARGET */
 	PODMAN_PATHS_MOUNT,  /* type=bind,source=...,target=... */
 	PODMAN_PATHS_TMPFS,  /* TARGET[:OPTIONS] */
+	PODMAN_PATHS_SECRET, /* NAME,type=mount,target=... */
 	PODMAN_PATHS_DEVICE, /* SOURCE[:TARGET[:OPTIONS]] or a name of the container device interface */
 };
 
