@@ -79,6 +79,8 @@ int network_resolvers_parse(const char *json, struct settings *settings, struct 
 	cJSON *networks = cJSON_Parse(json);
 	const cJSON *network;
 	int rc = cJSON_IsArray(networks) ? 0 : error_set(error, EPROTO, "podman network inspect prints no JSON array");
+	if (rc == 0 && cJSON_GetArraySize(networks) == 0)
+		rc = error_set(error, ENOENT, "network not found");
 	cJSON_ArrayForEach(network, networks)
 	{
 		if (rc == 0 && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(network, "dns_enabled")))
@@ -97,8 +99,10 @@ int network_resolvers(const char *value, struct settings *settings, struct error
 		return error_set(error, ENOENT, "podman is not in $PATH: install it");
 	cleanup_free char *json = NULL;
 	int rc = podman_capture((char *[]){path, "network", "inspect", "--", name, NULL}, &json, error);
+	if (!rc)
+		rc = network_resolvers_parse(json, settings, error);
 	if (rc)
-		return error_prefix(error, "cannot find out about network '%s' (does it exist? see `podman network ls`)",
+		error_prefix(error, "cannot find out about network '%s' (`podman network ls` lists those there are)",
 			text_escaped(shown, sizeof(shown), name));
-	return network_resolvers_parse(json, settings, error);
+	return rc;
 }

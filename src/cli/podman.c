@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 
 #define CAPTURE_OCTETS_MAX (1u << 20)
 #define CAPTURE_TIMEOUT_MS 20000
+#define COMPLAINT_OCTETS_MAX 1024
 #define VERSION_FILE       "podman-version"
 
 int podman_find_program(const char *program, char path[PATH_MAX])
@@ -41,13 +43,28 @@ int podman_find_program(const char *program, char path[PATH_MAX])
 }
 
 /* In the child: never returns. */
-static void capture_exec(char *const *arguments, int output_fd)
+static void capture_exec(char *const *arguments, int output_fd, int complaint_fd)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(null_fd, 2) < 0)
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(complaint_fd < 0 ? null_fd : complaint_fd, 2) < 0)
 		_exit(127);
 	execv(arguments[0], arguments);
 	_exit(127);
+}
+
+/* The last line of what a program wrote to its standard error: podman's reason stands behind its warnings. */
+static int complain(const char *program, const char *word, int complaint_fd, struct error *error)
+{
+	char text[COMPLAINT_OCTETS_MAX + 1], shown[300];
+	off_t end = complaint_fd < 0 ? 0 : lseek(complaint_fd, 0, SEEK_END);
+	off_t start = end > COMPLAINT_OCTETS_MAX ? end - COMPLAINT_OCTETS_MAX : 0;
+	ssize_t length = end > 0 ? pread(complaint_fd, text, COMPLAINT_OCTETS_MAX, start) : 0;
+	while (length > 0 && text[length - 1] == '\n')
+		length--;
+	text[length > 0 ? length : 0] = '\0';
+	const char *line = strrchr(text, '\n') ? strrchr(text, '\n') + 1 : text;
+	line += strncmp(line, "Error: ", 7) == 0 ? 7 : 0;
+	return error_set(error, EREMOTEIO, "%s %s failed%s%s", program, word, *line ? ": " : "", text_escaped(shown, sizeof(shown), line));
 }
 
 int podman_capture(char *const *arguments, char **output, struct error *error)
@@ -57,11 +74,12 @@ int podman_capture(char *const *arguments, char **output, struct error *error)
 		return error_errno(error, errno, "cannot make a pipe for %s", arguments[0]);
 	cleanup_fd int read_fd = ends[0];
 	cleanup_fd int write_fd = ends[1];
+	cleanup_fd int complaint_fd = memfd_create("complaint", MFD_CLOEXEC); /* without it the reason is missing, no more */
 	pid_t child = fork();
 	if (child < 0)
 		return error_errno(error, errno, "cannot start %s", arguments[0]);
 	if (child == 0)
-		capture_exec(arguments, write_fd);
+		capture_exec(arguments, write_fd, complaint_fd);
 	close(take_fd(write_fd));
 	cleanup_text struct text text = {0};
 	int rc = file_read_pipe(read_fd, CAPTURE_OCTETS_MAX, CAPTURE_TIMEOUT_MS, &text);
@@ -73,7 +91,7 @@ int podman_capture(char *const *arguments, char **output, struct error *error)
 	if (rc)
 		return error_errno(error, -rc, "cannot read what %s prints", arguments[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return error_set(error, EREMOTEIO, "%s %s failed", arguments[0], arguments[1] ? arguments[1] : "");
+		return complain(arguments[0], arguments[1] ? arguments[1] : "", complaint_fd, error);
 	*output = text_take(&text);
 	return *output ? 0 : error_set(error, ENOMEM, "out of memory");
 }

@@ -20,7 +20,8 @@ int podman_find_program(const char *program, char path[PATH_MAX]);
 int podman_version_get(const char *root, struct podman_version *version, struct error *error);
 
 /* Runs a program and reads its standard output, at most 1 MiB, in at most 20 s. arguments: NULL-terminated, the first is the path.
- * output: caller frees. Errors: -EREMOTEIO when it ends with another status than 0. */
+ * output: caller frees. Errors: -EREMOTEIO when it ends with another status than 0, with the last line of its
+ * standard error. */
 int podman_capture(char *const *arguments, char **output, struct error *error);
 
 #endif

@@ -7,7 +7,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/network.h"
 
@@ -81,12 +85,50 @@ static void a_network_with_dns_sends_queries_to_its_gateways(void **state)
 	assert_int_equal(network_resolvers_parse("not JSON", &settings, &error), -EPROTO);
 }
 
+static void a_network_that_is_not_there_is_named_with_podmans_reason_and_the_remedy(void **state)
+{
+	static const struct {
+		const char *script, *reason;
+	} cases[] = {
+		{"echo '[]'; echo 'WARN a warning' >&2; echo 'Error: network nosuch: network not found' >&2; exit 125",
+			"failed: network nosuch: network not found"},
+		{"echo '[]'", "network not found"},
+		{"exit 1", "network failed"},
+		{"echo no JSON", "prints no JSON array"},
+		{"i=0; while [ $i -lt 500 ]; do echo $i 12345678 >&2; i=$((i+1)); done; printf 'the\\033end\\n' >&2; exit 3",
+			"failed: the\\x1bend"},
+	};
+	char folder[] = "/tmp/test_network.XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	setenv("PATH", folder, 1);
+	snprintf(path, sizeof(path), "%s/podman", folder);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct settings settings;
+		struct error error = {0};
+		FILE *script = fopen(path, "w");
+
+		assert_non_null(script);
+		fprintf(script, "#!/bin/sh\n%s\n", cases[i].script);
+		assert_int_equal(fclose(script), 0);
+		assert_int_equal(chmod(path, 0700), 0);
+		settings_init(&settings);
+		assert_true(network_resolvers("nosuch", &settings, &error) < 0);
+		if (!strstr(error.text, cases[i].reason) || !strstr(error.text, "'nosuch' (`podman network ls` lists"))
+			fail_msg("%s: %s", cases[i].script, error.text);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_hosts_loopback_is_known_only_where_it_is_seen),
 		cmocka_unit_test(only_networks_of_the_users_own_have_a_name),
 		cmocka_unit_test(a_network_with_dns_sends_queries_to_its_gateways),
+		cmocka_unit_test(a_network_that_is_not_there_is_named_with_podmans_reason_and_the_remedy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
