@@ -332,10 +332,22 @@ static bool container_is_gone(const struct bundle *bundle)
 	return *folder == '/' && access(folder, F_OK) < 0 && errno == ENOENT;
 }
 
+/* podman takes the name for a regular expression. filter: room for each octet twice, and 16. */
+static void name_filter(char *filter, const char *name)
+{
+	char *out = stpcpy(filter, "name=^");
+	for (; *name; name++) {
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", *name))
+			*out++ = '\\';
+		*out++ = *name;
+	}
+	strcpy(out, "$");
+}
+
 /* A stopped container that still has the name would start again with what is written now. podman is asked only when one may be there. */
 static int name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error)
 {
-	char path[PATH_MAX], filter[sizeof(launch->identity.container) + 16];
+	char path[PATH_MAX], filter[2 * sizeof(launch->identity.container) + 16];
 	cleanup_free char *ids = NULL;
 	if ((podman && podman->replace) || faccessat(launch->bundle.fd, BUNDLE_CONTAINER_ID, F_OK, AT_SYMLINK_NOFOLLOW))
 		return 0;
@@ -343,7 +355,7 @@ static int name_check(const struct launch *launch, const struct podman_flags *po
 		return 0;
 	if (podman_find_program("podman", path))
 		return error_set(error, ENOENT, "podman is not in $PATH: install it");
-	snprintf(filter, sizeof(filter), "name=^%s$", launch->identity.container);
+	name_filter(filter, launch->identity.container);
 	int rc = podman_capture((char *[]){path, "ps", "--all", "--quiet", "--filter", filter, NULL}, &ids, error);
 	if (rc)
 		return error_prefix(error, "asking podman whether the name is free");

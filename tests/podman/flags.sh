@@ -24,6 +24,8 @@ refused --dns=8.8.8.8
 refused -v /etc/hosts:/etc/resolv.conf
 refused --volume=/etc/hosts:/etc/resolv.conf:ro
 refused --mount type=bind,source=/etc/hosts,target=/etc/resolv.conf
+refused --secret s,target=/etc/resolv.conf
+refused --secret s,type=mount,target=../../etc/resolv.conf
 refused --name other
 refused --name=other
 refused --annotation terok.shield.profiles=x
@@ -32,6 +34,13 @@ refused --cap-drop=CHOWN
 refused --security-opt label=disable
 refused --runtime crun
 check_output "the container's own words are its own" '^--privileged --name x $' shield run web --profiles my -- --rm $image echo --privileged --name x
+check_failure "a network that is not there is named, with podman's reason" "'nosuch' .*podman network ls.* network not found" shield run web --profiles my -- --network nosuch --rm $image true
+pod create --name axb $image true >/dev/null
+shield run a.b --profiles my -- $image true >/dev/null 2>&1
+pod rm a.b >/dev/null
+check "a name with a dot is not that of another container" shield run a.b --profiles my -- $image true
+check_failure "a stopped container of the very name holds it" 'the name a\.b is already in use' shield run a.b --profiles my -- $image true
+pod rm a.b axb >/dev/null
 check_failure "no image is an error" 'No image specified\. Usage: ' shield run web --profiles my --
 check_failure "an unsafe name is an error" 'Unsafe container name' shield run ../web --profiles my -- $image true
 check_failure "an unknown profile is an error" 'nosuch' shield run web --profiles nosuch -- $image true

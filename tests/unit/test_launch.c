@@ -62,6 +62,20 @@ static struct command_options options_of(const char *container)
 		.hooks = true};
 }
 
+/* The launch that every test begins with; skips when the hook program was not built beside this test. */
+static void prepare_first(struct launch *launch, const struct command_options *options, const struct podman_flags *podman)
+{
+	struct error error = {0};
+	int rc = launch_prepare(launch, options, podman, &error);
+
+	if (rc)
+		launch_free(launch);
+	if (rc == -ENOENT)
+		skip();
+	if (rc)
+		fail_msg("%s", error.text);
+}
+
 static void flags_come_in_the_order_of_the_contract(void **state)
 {
 	static const struct {
@@ -127,13 +141,9 @@ static void the_bundle_has_what_hook_and_forwarder_read(void **state)
 	cleanup_policy struct policy *policy = NULL;
 	cleanup_free char *hook = NULL;
 	cleanup_free char *resolv = NULL;
-	int rc;
 
 	(void)state;
-	rc = launch_prepare(&launch, &options, &podman, &error);
-	if (rc == -ENOENT)
-		skip(); /* the hook program was not built beside this test */
-	assert_int_equal(rc, 0);
+	prepare_first(&launch, &options, &podman);
 	assert_int_equal(bundle_settings_read(&launch.bundle, &identity, &settings, &error), 0);
 	assert_string_equal(identity.container, "web");
 	assert_string_equal(identity.version, SHIELD_VERSION);
@@ -168,8 +178,7 @@ static void verdicts_survive_a_new_container_and_a_bypass_does_not(void **state)
 		enum shield_state now;
 		bool changed;
 
-		if (launch_prepare(&first, &options, &podman, &error) == -ENOENT)
-			skip();
+		prepare_first(&first, &options, &podman);
 		assert_int_equal(rule_parse(&rule, "live.test", 9, &error), 0);
 		assert_int_equal(bundle_list_change(&first.bundle, BUNDLE_ALLOW, &rule, &changed, &error), 0);
 		assert_int_equal(bundle_state_write(&first.bundle, cases[i].before, &error), 0);
@@ -194,8 +203,7 @@ static void a_running_containers_bundle_is_left_alone(void **state)
 	struct error error = {0};
 
 	(void)state;
-	if (launch_prepare(&first, &options, &podman, &error) == -ENOENT)
-		skip();
+	prepare_first(&first, &options, &podman);
 	assert_int_equal(bundle_process_start(getpid(), &runtime.init_start), 0);
 	runtime.proxy_start = runtime.init_start;
 	assert_int_equal(bundle_runtime_write(&first.bundle, &runtime, &error), 0);
@@ -206,6 +214,51 @@ static void a_running_containers_bundle_is_left_alone(void **state)
 	launch_free(&first);
 	launch_free(&second);
 	launch_free(&third);
+}
+
+/* A podman that has the containers in names; its filter is a regular expression, as podman's is. */
+static void podman_make(const char *names)
+{
+	char path[128], search[256];
+	FILE *script;
+
+	snprintf(path, sizeof(path), "%s/podman", folder);
+	script = fopen(path, "w");
+	assert_non_null(script);
+	fprintf(script,
+		"#!/bin/sh\n[ \"$1 $4\" = 'ps --filter' ] || exit 1\nfor name in %s; do\n"
+		"if echo \"$name\" | grep -qE -- \"${5#name=}\"; then echo 0123456789ab; fi\ndone\n",
+		names);
+	assert_int_equal(fclose(script), 0);
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(search, sizeof(search), "%s:/usr/bin:/bin", folder);
+	setenv("PATH", search, 1);
+}
+
+static void a_name_is_taken_by_a_container_of_that_very_name(void **state)
+{
+	static const struct {
+		const char *names;
+		int result;
+	} cases[] = {{"axb a.bc xa.b a-b", 0}, {"axb a.b", -EBUSY}, {"a.b", -EBUSY}, {"", 0}};
+	struct command_options options = options_of("a.b");
+	struct podman_flags podman = {.networks = {"none"}, .network_count = 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct launch first = LAUNCH_INIT, second = LAUNCH_INIT;
+		struct error error = {0};
+
+		podman_make("");
+		prepare_first(&first, &options, &podman);
+		assert_int_equal(bundle_write(&first.bundle, BUNDLE_CONTAINER_ID, "0123456789ab\n", 13, &error), 0);
+		podman_make(cases[i].names);
+		if (launch_prepare(&second, &options, &podman, &error) != cases[i].result)
+			fail_msg("%s: %s", cases[i].names, error.text);
+		assert_int_equal(bundle_remove(&first.bundle, BUNDLE_CONTAINER_ID, &error), 0);
+		launch_free(&first);
+		launch_free(&second);
+	}
 }
 
 static void an_unknown_profile_stops_before_anything_is_written(void **state)
@@ -233,6 +286,7 @@ int main(void)
 		cmocka_unit_test(the_bundle_has_what_hook_and_forwarder_read),
 		cmocka_unit_test(verdicts_survive_a_new_container_and_a_bypass_does_not),
 		cmocka_unit_test(a_running_containers_bundle_is_left_alone),
+		cmocka_unit_test(a_name_is_taken_by_a_container_of_that_very_name),
 		cmocka_unit_test(an_unknown_profile_stops_before_anything_is_written),
 	};
 
