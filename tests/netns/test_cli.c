@@ -338,7 +338,7 @@ static const char *hostile_word(unsigned i, char buffer[400])
 	return buffer;
 }
 
-static char root[] = "/run/shield-cli.XXXXXX";
+static char root[RIG_FOLDER_MAX];
 
 static char *snapshot(void)
 {
@@ -504,7 +504,7 @@ static void hostile_words_are_refused_in_one_line_and_nothing_is_written(void **
 	cleanup_free char *before = NULL, *after = NULL;
 
 	(void)unused;
-	assert_non_null(mkdtemp(root));
+	rig_folder_make(root);
 	setenv("HOME", root, 1);
 	setenv("XDG_STATE_HOME", root, 1);
 	setenv("XDG_CONFIG_HOME", root, 1);
@@ -528,7 +528,7 @@ static void hostile_words_are_refused_in_one_line_and_nothing_is_written(void **
 	assert_string_equal(before, after);
 	assert_int_equal(system("rm -rf work"), 0);
 	assert_int_equal(chdir("/"), 0);
-	rmdir(root);
+	rig_folder_remove(root);
 }
 
 int main(void)

@@ -202,7 +202,7 @@ static bool object_fits(const cJSON *value, struct section *section)
 /* ---- what is called ---- */
 
 static struct rig rig;
-static char root[] = "/run/shield-json.XXXXXX", program[4096], path_with_podman[128];
+static char root[RIG_FOLDER_MAX], program[4096], path_with_podman[128];
 
 static void folder_make(const char *name)
 {
@@ -274,7 +274,7 @@ static int group_setup(void **state)
 	strcpy(strrchr(program, '/') + 1, "terok-shield");
 	page_read();
 	rig_make();
-	assert_non_null(mkdtemp(root));
+	rig_folder_make(root);
 	folder_make("profiles");
 	folder_make("bin");
 	folder_make("other");
@@ -294,12 +294,10 @@ static int group_setup(void **state)
 
 static int group_teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
 	rig_stop(&rig);
-	snprintf(command, sizeof(command), "rm -rf '%s'", root);
-	return system(command);
+	rig_folder_remove(root);
+	return 0;
 }
 
 enum world {

@@ -2,8 +2,10 @@
 #include "rig.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -13,11 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -128,6 +133,64 @@ static void upstream_start(struct rig *rig)
 		rig_die("upstream thread");
 }
 
+/* ---- folders ---- */
+
+#define FOLDERS      "/run"
+#define FOLDER_NAME  "shield-test."
+#define STALE_AGE_S  60 /* a folder is not locked at the moment it is made */
+#define OPEN_AT_ONCE 16
+
+static int entry_remove(const char *path, const struct stat *status, int flag, struct FTW *walk)
+{
+	(void)status, (void)flag, (void)walk;
+	return remove(path);
+}
+
+void rig_folder_remove(const char *path)
+{
+	nftw(path, entry_remove, OPEN_AT_ONCE, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* True when no process holds the lock any more. A descriptor that a process has open keeps it, its children's too. */
+static bool folder_is_stale(int folders_fd, const char *name)
+{
+	cleanup_fd int fd = openat(folders_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() && time(NULL) - status.st_mtime > STALE_AGE_S &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void stale_folders_remove(void)
+{
+	cleanup_dir DIR *folders = opendir(FOLDERS);
+	const struct dirent *entry;
+	unsigned removed = 0;
+
+	while (folders && removed < RIG_STALE_MAX && (entry = readdir(folders))) {
+		char path[sizeof(FOLDERS) + 1 + sizeof(entry->d_name)];
+
+		if (strncmp(entry->d_name, FOLDER_NAME, strlen(FOLDER_NAME)) || !folder_is_stale(dirfd(folders), entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", FOLDERS, entry->d_name);
+		rig_folder_remove(path);
+		removed++;
+	}
+}
+
+void rig_folder_make(char path[RIG_FOLDER_MAX])
+{
+	int fd;
+
+	stale_folders_remove();
+	strcpy(path, FOLDERS "/" FOLDER_NAME "XXXXXX");
+	if (!mkdtemp(path))
+		rig_die("%s: %s", path, strerror(errno));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* open until the process ends */
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
+		rig_die("%s: %s", path, strerror(errno));
+}
+
 /* ---- the container ---- */
 
 static void init_start(struct rig *rig)
@@ -162,10 +225,10 @@ static void bundle_make(struct rig *rig, const char *domains, const char *networ
 {
 	struct error error = {0};
 
-	strcpy(rig->folder, "/run/shield-rig.XXXXXX");
-	if (!mkdtemp(rig->folder) || bundle_create(&rig->bundle, rig->folder, &error) ||
-	    bundle_write(&rig->bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), domains, strlen(domains), &error) ||
-	    bundle_write(&rig->bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), networks, strlen(networks), &error))
+	rig_folder_make(rig->folder);
+	if (bundle_create(&rig->bundle, rig->folder, &error) ||
+		bundle_write(&rig->bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), domains, strlen(domains), &error) ||
+		bundle_write(&rig->bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), networks, strlen(networks), &error))
 		rig_die("bundle: %s", error.text);
 }
 
@@ -274,11 +337,7 @@ void rig_stop(struct rig *rig)
 	close(rig->inside_fd);
 	close(rig->outside_fd);
 	bundle_close(&rig->bundle);
-	if (!fork()) {
-		execlp("rm", "rm", "-rf", rig->folder, NULL);
-		_exit(1);
-	}
-	wait(NULL);
+	rig_folder_remove(rig->folder);
 }
 
 struct socket_wish {

@@ -14,13 +14,15 @@
 #include "state/bundle.h"
 
 #define RIG_UPSTREAM_PORT 5300
+#define RIG_FOLDER_MAX    64
+#define RIG_STALE_MAX     64
 
 /* Writes the answer to a query (both without TCP's length prefix) into out (65535 octets). Returns its length; 0: no answer. */
 typedef size_t rig_answer(void *context, const uint8_t *query, size_t length, bool tcp, uint8_t *out);
 
 struct rig {
 	struct bundle bundle;
-	char folder[64];
+	char folder[RIG_FOLDER_MAX];
 	struct settings settings;
 	pid_t init, proxy;
 	int init_pidfd, inside_fd, outside_fd;
@@ -34,6 +36,12 @@ struct rig {
 
 /* Why rigs cannot be had here (no root, no namespaces), or NULL. */
 const char *rig_missing(void);
+
+/* Makes a folder of the test's own below /run; path: caller's, at least RIG_FOLDER_MAX. It is the test's until the process and its children have ended, however they
+ * do: a lock on it says so. Removes first, at most RIG_STALE_MAX, those of tests that have ended without doing it. */
+void rig_folder_make(char path[RIG_FOLDER_MAX]);
+/* Removes it with all that is in it. */
+void rig_folder_remove(const char *path);
 
 /* Makes namespaces, bundle (domains: the text of profile.domains; networks: of profile.allowed), upstream; applies the ruleset inside. Does not start the forwarder.
  * Settings may be changed before rig_forwarder(). Ends the test program with a message when something fails. */
