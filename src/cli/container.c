@@ -74,7 +74,8 @@ int container_names(const struct command_options *options, char ***names, size_t
 			return error_set(error, ENOMEM, "out of memory");
 		++*count;
 	}
-	qsort(*names, *count, sizeof(**names), by_text);
+	if (*count > 0)
+		qsort(*names, *count, sizeof(**names), by_text);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/container.h"
@@ -152,11 +153,11 @@ static void a_process_that_only_has_the_number_is_not_the_container(void **state
 	assert_int_equal(bundle_remove(&first.bundle, BUNDLE_RUNTIME, &error), 0);
 }
 
-static void names_come_sorted_and_none_when_there_is_no_folder(void **state)
+static void names_come_sorted_and_none_when_the_folder_is_empty_or_not_there(void **state)
 {
 	struct command_options options = {.state_dir = folder};
 	struct error error = {0};
-	char **names;
+	char **names, path[160], none[128];
 	size_t count;
 
 	(void)state;
@@ -169,6 +170,13 @@ static void names_come_sorted_and_none_when_there_is_no_folder(void **state)
 	assert_int_equal(container_names(&options, &names, &count, &error), 0);
 	assert_int_equal(count, 0);
 	container_names_free(names, count);
+	snprintf(path, sizeof(path), "%s/none/containers", folder);
+	snprintf(none, sizeof(none), "%s/none", folder);
+	assert_true(mkdir(none, 0700) == 0 && mkdir(path, 0700) == 0);
+	options.state_dir = none;
+	assert_int_equal(container_names(&options, &names, &count, &error), 0);
+	assert_int_equal(count, 0);
+	container_names_free(names, count);
 }
 
 int main(void)
@@ -178,7 +186,7 @@ int main(void)
 		cmocka_unit_test(the_bundle_itself_may_be_named),
 		cmocka_unit_test(a_container_that_is_not_there_is_an_error_that_says_what_to_do),
 		cmocka_unit_test(a_process_that_only_has_the_number_is_not_the_container),
-		cmocka_unit_test(names_come_sorted_and_none_when_there_is_no_folder),
+		cmocka_unit_test(names_come_sorted_and_none_when_the_folder_is_empty_or_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, folders_make, folders_remove);
