@@ -37,6 +37,29 @@ static int header_match(const uint8_t *wire, size_t length, uint16_t id, const s
 	return 0;
 }
 
+/* Of the additional section only an OPT record counts, and of that the upper bits of the rcode (RFC 6891 section 6.1.3). */
+static int additional_read(struct walk *walk, size_t at, size_t count)
+{
+	bool edns = false;
+
+	if (count > ANSWER_RECORDS_MAX)
+		return -EPROTO;
+	for (size_t i = 0; i < count; i++) {
+		struct message_record record;
+
+		at = message_record_read(walk->wire, walk->length, at, &record);
+		if (!at)
+			return -EPROTO;
+		if (record.type != TYPE_OPT)
+			continue;
+		if (edns || walk->wire[record.owner])
+			return -EPROTO;
+		edns = true;
+		walk->answer->rcode |= (uint16_t)(walk->wire[record.ttl] << 4);
+	}
+	return 0;
+}
+
 static int records_locate(struct walk *walk)
 {
 	struct answer *answer = walk->answer;
@@ -56,7 +79,19 @@ static int records_locate(struct walk *walk)
 	}
 	answer->record_count = total;
 	answer->first_authority = answers;
-	return 0;
+	return additional_read(walk, at, message_get16(walk->wire + 10));
+}
+
+/* An error stands for itself: whatever records came with it are nobody's answer. */
+static void error_settle(struct walk *walk)
+{
+	struct answer *answer = walk->answer;
+
+	answer->clean = answer->negative = true;
+	answer->ttl_s = answer->lease_s = 0;
+	answer->answer_count = answer->authority_count = 0;
+	answer->record_count = answer->first_authority = 0;
+	answer->end = MESSAGE_HEADER + walk->question->name.length + 4u;
 }
 
 static bool address_may_pass(const struct walk *walk, const struct addr *addr)
@@ -393,6 +428,10 @@ int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct q
 	result = records_locate(&walk);
 	if (result)
 		return result;
+	if (answer->rcode != RCODE_NOERROR && answer->rcode != RCODE_NXDOMAIN) {
+		error_settle(&walk);
+		return 0;
+	}
 	walk.chain[walk.chain_length++] = question->name;
 	while ((result = chain_step(&walk)) > 0)
 		;

@@ -19,7 +19,7 @@
 #define ANSWER_NEGATIVE_MAX_S 3600 /* RFC 2308 section 5 suggests one to three hours */
 
 struct answer {
-	uint16_t rcode;
+	uint16_t rcode;		/* with the upper bits of the OPT record; where truncated, of the header alone */
 	bool truncated;		/* TC: ask again by TCP */
 	bool authentic;		/* AD */
 	bool clean;		/* may be relayed as it is, cut at `end` */
@@ -46,7 +46,8 @@ struct answer_filter {
 /* Parses a response. Returns 0, or
  * -EBADMSG	it is not the answer to this question (id, QR, opcode, question section): ignore it and go on waiting
  * -EPROTO	it is, and it is malformed: a record cut short, a kept one with a malformed name in its data, several CNAMEs of one owner, a loop,
- *		a chain longer than ANSWER_CHAIN_MAX, more records than ANSWER_RECORDS_MAX */
+ *		a chain longer than ANSWER_CHAIN_MAX, more records than ANSWER_RECORDS_MAX (in the additional section as many again), two OPT records
+ * With an rcode other than NOERROR and NXDOMAIN the answer has no records, whatever came with it. */
 int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct question *question, const struct answer_filter *filter, struct answer *answer);
 
 /* Writes the message again with only the records that are kept. out: size octets. Returns the new length, 0 when it does not fit or

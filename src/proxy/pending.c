@@ -246,7 +246,7 @@ static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t
 		return true;
 	}
 	if (answer->rcode != RCODE_NOERROR && answer->rcode != RCODE_NXDOMAIN) {
-		pending->last_rcode = answer->rcode;
+		pending->last_rcode = answer->rcode <= MESSAGE_RCODE ? answer->rcode : RCODE_SERVFAIL; /* those above are about our OPT, not the client's */
 		if (++pending->refusals >= pendings->upstreams.count)
 			pending_failed(pending, EDE_NONE); /* each has said so: asking again would change nothing */
 		else

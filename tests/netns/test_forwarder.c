@@ -42,6 +42,12 @@ static size_t upstream(void *context, const uint8_t *query, size_t length, bool 
 		return 0;
 	if (IS("servfail"))
 		return rig_reply(out, query, length, RCODE_SERVFAIL);
+	if (IS("badvers")) {
+		at = rig_record(out, at, 0, NULL, TYPE_A, 60, good, 4);
+		return rig_record(out, at, 2, ".", TYPE_OPT, 0x01000000, "", 0);
+	}
+	if (IS("yxdomain"))
+		return rig_reply(out, query, length, 6);
 	if (IS("wrongid")) { /* a forged answer first, then the right one follows by nobody: the query must not be satisfied */
 		at = rig_record(out, at, 0, NULL, TYPE_A, 60, other, 4);
 		out[0] ^= 0x55;
@@ -266,6 +272,16 @@ static void an_answer_with_another_id_is_not_believed(void **state)
 	assert_false(kernel_holds("learned_v4", "203.0.113.20"));
 }
 
+static void an_error_of_the_upstreams_is_an_error(void **state)
+{
+	(void)state;
+	assert_true(rig_ask(&rig, "badvers.allowed.test", TYPE_A, 2000, reply) > 0);
+	assert_int_equal(reply_rcode(), RCODE_SERVFAIL); /* the version was ours: BADVERS is not for the client */
+	assert_int_equal(reply_answers(), 0);
+	assert_true(rig_ask(&rig, "yxdomain.allowed.test", TYPE_A, 2000, reply) > 0);
+	assert_int_equal(reply_rcode(), 6);
+}
+
 static void any_other_resolver_is_this_one(void **state)
 {
 	cleanup_fd int fd = -1;
@@ -382,6 +398,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_does_not_fit_is_truncated_and_comes_whole_by_tcp),
 		cmocka_unit_test(queries_on_one_connection_are_answered_out_of_order),
 		cmocka_unit_test(an_answer_with_another_id_is_not_believed),
+		cmocka_unit_test(an_error_of_the_upstreams_is_an_error),
 		cmocka_unit_test(any_other_resolver_is_this_one),
 		cmocka_unit_test(allow_and_deny_take_effect_at_once),
 		cmocka_unit_test(more_new_names_than_the_budget_do_not_leave),

@@ -531,7 +531,7 @@ static void what_is_not_the_answer_is_passed_over(void **state)
 		{"ANCOUNT 2", 7, 2, -EPROTO},
 		{"ANCOUNT 65281", 6, 0xff, -EPROTO},
 		{"NSCOUNT 1", 9, 1, -EPROTO},
-		{"ARCOUNT is of no interest", 11, 9, 0},
+		{"more additional records are announced than there are", 11, 9, -EPROTO},
 	};
 
 	(void)state;
@@ -606,6 +606,74 @@ static void truncation_and_flags_are_reported(void **state)
 	assert_true(answer.authentic && !answer.truncated && answer.negative);
 	assert_int_equal(answer.rcode, RCODE_NXDOMAIN);
 	assert_int_equal(answer.end, wire.length);
+}
+
+static void the_upper_bits_of_the_rcode_are_in_the_opt_record(void **state)
+{
+	struct question question = question_of("www.example.com", TYPE_A);
+	const struct answer_filter filter = {0};
+	struct wire wire;
+	size_t whole;
+
+	(void)state;
+	wire_start(&wire, ID, MESSAGE_QR | 7);
+	wire_question(&wire, WWW, TYPE_A);
+	wire_line(&wire, WIRE_ANSWER, WWW " 300 IN A 192.0.2.1");
+	wire_line(&wire, WIRE_ADDITIONAL, "ns.example.com. 300 IN A 192.0.2.2");
+	wire_opt(&wire, 1232, 0x0100, 0, NULL, 0); /* the octet before the version */
+	assert_int_equal(parse(&wire, &question, &filter), 0);
+	assert_int_equal(answer.rcode, 23); /* BADCOOKIE */
+	assert_int_equal(answer.address_count, 0);
+	whole = wire.length;
+	while (wire.length-- > whole - 11)
+		assert_int_equal(parse(&wire, &question, &filter), -EPROTO);
+	wire.length = whole;
+	wire_opt(&wire, 1232, 0, 0, NULL, 0);
+	assert_int_equal(parse(&wire, &question, &filter), -EPROTO);
+	wire_start(&wire, ID, MESSAGE_QR);
+	wire_question(&wire, WWW, TYPE_A);
+	wire_record(&wire, WIRE_ADDITIONAL, WWW, TYPE_OPT, 0, NULL, 0);
+	assert_int_equal(parse(&wire, &question, &filter), -EPROTO);
+}
+
+static void the_additional_section_is_bounded(void **state)
+{
+	struct question question = question_of("www.example.com", TYPE_A);
+	const struct answer_filter filter = {0};
+	struct wire wire;
+
+	(void)state;
+	wire_start(&wire, ID, MESSAGE_QR);
+	wire_question(&wire, WWW, TYPE_A);
+	wire_line(&wire, WIRE_ANSWER, WWW " 300 IN A 192.0.2.1");
+	for (unsigned i = 0; i < ANSWER_RECORDS_MAX; i++)
+		wire_line(&wire, WIRE_ADDITIONAL, WWW " 300 IN A 192.0.2.2");
+	assert_int_equal(parse(&wire, &question, &filter), 0);
+	assert_int_equal(answer.address_count, 1);
+	wire_line(&wire, WIRE_ADDITIONAL, WWW " 300 IN A 192.0.2.2");
+	assert_int_equal(parse(&wire, &question, &filter), -EPROTO);
+}
+
+static void an_error_has_no_records(void **state)
+{
+	struct question question = question_of("a.c.example.com", TYPE_A);
+	const struct answer_filter filter = {0};
+	struct wire wire;
+	size_t end;
+
+	(void)state;
+	wire_start(&wire, ID, MESSAGE_QR | 6); /* YXDOMAIN: RFC 6672 section 2.2 */
+	wire_question(&wire, "a.c.example.com.", TYPE_A);
+	end = wire.length;
+	wire_line(&wire, WIRE_ANSWER, "c.example.com. 300 IN DNAME too.long.example.net.");
+	wire_line(&wire, WIRE_ANSWER, "a.c.example.com. 300 IN A 192.0.2.1");
+	assert_int_equal(parse(&wire, &question, &filter), 0);
+	assert_int_equal(answer.rcode, 6);
+	assert_true(answer.clean && answer.negative);
+	assert_int_equal(answer.end, end);
+	assert_int_equal(answer.answer_count + answer.authority_count, 0);
+	assert_int_equal(answer.address_count, 0);
+	assert_int_equal(answer.ttl_s, 0);
 }
 
 static void ttls_are_capped_and_the_top_bit_means_zero(void **state)
@@ -742,6 +810,9 @@ int main(void)
 		cmocka_unit_test(a_compressed_question_is_not_an_answer),
 		cmocka_unit_test(an_answer_cut_anywhere_is_not_accepted),
 		cmocka_unit_test(truncation_and_flags_are_reported),
+		cmocka_unit_test(the_upper_bits_of_the_rcode_are_in_the_opt_record),
+		cmocka_unit_test(the_additional_section_is_bounded),
+		cmocka_unit_test(an_error_has_no_records),
 		cmocka_unit_test(ttls_are_capped_and_the_top_bit_means_zero),
 		cmocka_unit_test(many_addresses_are_learned_up_to_the_bound),
 		cmocka_unit_test(records_of_both_sections_count_together),
