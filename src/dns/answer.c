@@ -7,6 +7,9 @@
 #define SVC_PARAM_IPV4HINT 4 /* RFC 9460 section 14.3.2 */
 #define SVC_PARAM_IPV6HINT 6
 
+#define RRSIG_LABELS 3	/* RFC 4034 section 3.1: after the type covered and the algorithm */
+#define RRSIG_FIXED 18	/* what stands before the signer's name */
+
 struct walk {
 	const uint8_t *wire;
 	size_t length;
@@ -285,6 +288,57 @@ static void dname_signatures_keep(struct walk *walk)
 	}
 }
 
+static unsigned label_count(const struct name *name)
+{
+	unsigned count = 0;
+
+	for (size_t at = 0; name->wire[at]; at += 1u + name->wire[at])
+		count++;
+	return count;
+}
+
+/* True when a record that is kept was made from a wildcard: its signature counts fewer labels than its owner has (RFC 4035 section 5.3.4). */
+static bool wildcard_was_expanded(const struct walk *walk)
+{
+	const struct answer *answer = walk->answer;
+
+	for (size_t i = 0; i < answer->first_authority; i++) {
+		const struct message_record *record = &answer->records[i];
+		struct name owner;
+		unsigned labels;
+
+		if (!answer->keep[i] || record->type != TYPE_RRSIG || record->data_length < RRSIG_FIXED)
+			continue;
+		if (!message_name_expand(walk->wire, walk->length, record->owner, &owner))
+			continue;
+		labels = walk->wire[record->data + RRSIG_LABELS];
+		if (owner.wire[0] == 1 && owner.wire[1] == '*') /* which is not counted */
+			labels++;
+		if (labels < label_count(&owner))
+			return true;
+	}
+	return false;
+}
+
+/* Keeps what says that no closer name exists than the wildcard (RFC 4035 section 3.1.3.3). Returns true when there is such a proof. */
+static bool wildcard_proof_keep(struct walk *walk)
+{
+	struct answer *answer = walk->answer;
+	bool kept = false;
+
+	for (size_t i = answer->first_authority; i < answer->record_count; i++) {
+		const struct message_record *record = &answer->records[i];
+		uint16_t type = record->type;
+
+		if (type == TYPE_RRSIG && record->data_length >= RRSIG_FIXED)
+			type = message_get16(walk->wire + record->data); /* covered */
+		if (record->class != MESSAGE_CLASS_IN || (type != TYPE_NSEC && type != TYPE_NSEC3))
+			continue;
+		answer->keep[i] = kept = true;
+	}
+	return kept;
+}
+
 /* A negative answer keeps the SOA whose zone the chain ended in, and with DO the proof. Returns the negative TTL (RFC 2308 section 5), 0 without an SOA. */
 static uint32_t authority_keep(struct walk *walk)
 {
@@ -364,11 +418,11 @@ static bool record_is_stable(const struct walk *walk, const struct message_recor
 }
 
 /* Counts what is kept; clean when the kept records are all there are up to the cut. -EPROTO when a client that reads one of them would stumble. */
-static int answer_settle(struct walk *walk, uint32_t negative_ttl_s)
+static int answer_settle(struct walk *walk, bool with_authority, uint32_t negative_ttl_s)
 {
 	struct answer *answer = walk->answer;
 	uint32_t ttl_s = answer->negative ? negative_ttl_s : ANSWER_TTL_MAX_S;
-	size_t last = answer->negative ? answer->record_count : answer->first_authority;
+	size_t last = with_authority ? answer->record_count : answer->first_authority;
 
 	answer->clean = true;
 	answer->lease_s = 0;
@@ -411,6 +465,7 @@ int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct q
 {
 	struct walk walk = {.wire = wire, .length = length, .question = question, .filter = filter, .answer = answer};
 	uint32_t negative_ttl_s = 0;
+	bool with_authority;
 	uint16_t flags;
 	int result;
 
@@ -439,8 +494,10 @@ int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct q
 		return result;
 	if (question->dnssec_ok)
 		dname_signatures_keep(&walk);
-	answer->negative = !walk.found;
+	answer->negative = with_authority = !walk.found;
 	if (answer->negative)
 		negative_ttl_s = authority_keep(&walk);
-	return answer_settle(&walk, negative_ttl_s);
+	else if (question->dnssec_ok && wildcard_was_expanded(&walk))
+		with_authority = wildcard_proof_keep(&walk);
+	return answer_settle(&walk, with_authority, negative_ttl_s);
 }

@@ -2,8 +2,8 @@
  *
  * Theory of operation. A resolver's answer to a plain question holds, in the answer section, a chain of CNAME records (a DNAME with the CNAME made from it)
  * from the qname to the records asked for, or, when there are none, an SOA in the authority section. Only that is believed. An answer whose answer section
- * holds just its chain is `clean`: it is relayed as it came, cut behind the answer section (behind the authority section when it is negative), with id,
- * flags, the question's case and TTLs patched in place. Any other goes through answer_rewrite(), which removes what is not marked to be kept,
+ * holds just its chain is `clean`: it is relayed as it came, cut behind the answer section (behind the authority section when it is negative, or was made from
+ * a wildcard and its proof stands there for a client that sent DO), with id, flags, the question's case and TTLs patched in place. Any other goes through answer_rewrite(), which removes what is not marked to be kept,
  * and is parsed again: what is relayed has always passed this parser as clean.
  */
 #ifndef DNS_ANSWER_H

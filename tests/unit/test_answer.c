@@ -279,6 +279,36 @@ static void signatures_go_to_who_asked_for_them(void **state)
 		check_line_case(&cases[i].c, cases[i].dnssec_ok);
 }
 
+#define RRSIG_OF(owner, type, labels) owner " 300 IN RRSIG " type " 13 " labels " 300 20300101000000 20200101000000 1 example.com. AAAA"
+#define EXPANDED "an+" WWW " 300 IN A 192.0.2.1", "an+" RRSIG_OF(WWW, "A", "2")
+#define PROOF "a.example.com. 60 IN NSEC x.example.com. A RRSIG NSEC"
+
+static void what_a_wildcard_made_keeps_its_proof(void **state)
+{
+	static const struct {
+		struct line_case c;
+		bool dnssec_ok;
+	} cases[] = {
+		{{"NSEC", "www.example.com", TYPE_A, {EXPANDED, "ns+" PROOF, "ns+" RRSIG("a.example.com.", "NSEC")}, 0, true, false, false, "192.0.2.1", 60, 300}, true},
+		{{"NSEC3", "www.example.com", TYPE_A,
+		  {EXPANDED, "ns+0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example.com. 60 IN NSEC3 1 0 1 ab 2t7b4g4vsa5smi47k61mv5bv1a22bojr A"}, 0, true, false, false, "192.0.2.1", 60, 300}, true},
+		{{"name servers go", "www.example.com", TYPE_A,
+		  {EXPANDED, "ns-example.com. 300 IN NS ns.example.com.", "ns-" RRSIG("example.com.", "NS"), "ns+" PROOF, "ns+" RRSIG("a.example.com.", "NSEC")},
+		  0, false, false, false, "192.0.2.1", 60, 300}, true},
+		{{"no proof came", "www.example.com", TYPE_A, {EXPANDED, "ns-example.com. 300 IN NS ns.example.com."}, 0, true, false, false, "192.0.2.1", 300, 300}, true},
+		{{"in a chain", "www.example.com", TYPE_A,
+		  {"an+" WWW " 300 IN CNAME b.example.com.", "an+" RRSIG_OF(WWW, "CNAME", "2"), "an+b.example.com. 300 IN A 192.0.2.1", "ns+" PROOF}, 0, true, false, false, "192.0.2.1", 60, 300}, true},
+		{{"no wildcard", "www.example.com", TYPE_A, {"an+" WWW " 300 IN A 192.0.2.1", "an+" RRSIG(WWW, "A"), "ns-" PROOF}, 0, true, false, false, "192.0.2.1", 300, 300}, true},
+		{{"the wildcard itself", "*.example.com", TYPE_A,
+		  {"an+*.example.com. 300 IN A 192.0.2.1", "an+" RRSIG_OF("*.example.com.", "A", "2"), "ns-" PROOF}, 0, true, false, false, "192.0.2.1", 300, 300}, true},
+		{{"no DO", "www.example.com", TYPE_A, {"an+" WWW " 300 IN A 192.0.2.1", "an-" RRSIG_OF(WWW, "A", "2"), "ns-" PROOF}, 0, false, false, false, "192.0.2.1", 300, 300}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		check_line_case(&cases[i].c, cases[i].dnssec_ok);
+}
+
 static void inside_addresses_are_neither_learned_nor_kept(void **state)
 {
 	static const struct {
@@ -799,6 +829,7 @@ int main(void)
 		cmocka_unit_test(a_dname_that_makes_the_name_too_long_is_an_error),
 		cmocka_unit_test(a_negative_answer_lives_as_long_as_its_soa_says),
 		cmocka_unit_test(signatures_go_to_who_asked_for_them),
+		cmocka_unit_test(what_a_wildcard_made_keeps_its_proof),
 		cmocka_unit_test(inside_addresses_are_neither_learned_nor_kept),
 		cmocka_unit_test(an_inside_address_passes_where_a_network_of_the_policy_covers_it),
 		cmocka_unit_test(hints_are_learned_or_their_record_goes),
