@@ -29,7 +29,8 @@ static inline void wire_add(struct wire *wire, const void *octets, size_t length
 {
 	if (length > sizeof(wire->octets) - wire->length)
 		abort();
-	memcpy(wire->octets + wire->length, octets, length);
+	if (length) /* nothing may come from nowhere */
+		memcpy(wire->octets + wire->length, octets, length);
 	wire->length += length;
 }
 
