@@ -288,15 +288,6 @@ static void dname_signatures_keep(struct walk *walk)
 	}
 }
 
-static unsigned label_count(const struct name *name)
-{
-	unsigned count = 0;
-
-	for (size_t at = 0; name->wire[at]; at += 1u + name->wire[at])
-		count++;
-	return count;
-}
-
 /* True when a record that is kept was made from a wildcard: its signature counts fewer labels than its owner has (RFC 4035 section 5.3.4). */
 static bool wildcard_was_expanded(const struct walk *walk)
 {
@@ -314,7 +305,7 @@ static bool wildcard_was_expanded(const struct walk *walk)
 		labels = walk->wire[record->data + RRSIG_LABELS];
 		if (owner.wire[0] == 1 && owner.wire[1] == '*') /* which is not counted */
 			labels++;
-		if (labels < label_count(&owner))
+		if (labels < name_label_count(&owner))
 			return true;
 	}
 	return false;

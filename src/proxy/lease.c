@@ -52,15 +52,13 @@ struct leases {
 	size_t staged_count;
 };
 
-static uint64_t key_hash(const struct leases *leases, const struct setwriter_key *key)
+/* Of the address alone: the few ports that a rule names stand beside each other, so that leases_names() finds all of them. */
+static uint64_t addr_hash(const struct leases *leases, const struct addr *addr)
 {
-	uint8_t octets[20];
+	uint8_t octets[17];
 
-	memcpy(octets, key->addr.octets, 16);
-	octets[16] = key->addr.family;
-	octets[17] = key->protocol;
-	octets[18] = (uint8_t)(key->port >> 8);
-	octets[19] = (uint8_t)key->port;
+	memcpy(octets, addr->octets, 16);
+	octets[16] = addr->family;
 	return hash_bytes(&leases->hash_key, octets, sizeof(octets));
 }
 
@@ -72,7 +70,7 @@ static bool key_equal(const struct setwriter_key *a, const struct setwriter_key 
 /* The slot of the key, or the free one where it would go. */
 static struct lease *slot_find(const struct leases *leases, const struct setwriter_key *key)
 {
-	size_t mask = leases->slot_count - 1, i = key_hash(leases, key) & mask;
+	size_t mask = leases->slot_count - 1, i = addr_hash(leases, &key->addr) & mask;
 
 	while (leases->slots[i].used && !key_equal(&leases->slots[i].key, key))
 		i = (i + 1) & mask;
@@ -144,7 +142,7 @@ static void slot_remove(struct leases *leases, struct lease *lease)
 	lease->used = false;
 	leases->count--;
 	for (size_t i = (hole + 1) & mask; leases->slots[i].used; i = (i + 1) & mask) {
-		size_t home = key_hash(leases, &leases->slots[i].key) & mask;
+		size_t home = addr_hash(leases, &leases->slots[i].key.addr) & mask;
 
 		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
@@ -468,6 +466,42 @@ int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void 
 	for (size_t i = 0; i < leases->slot_count && !any; i++)
 		any = leases->slots[i].used && leases->slots[i].known && leases->slots[i].expires_ms < renewal.before_ms;
 	return any ? setwriter_each(leases->writer, renewal_look, &renewal) : 0;
+}
+
+/* Adds those of one lease. Returns how many there are then. */
+static size_t lease_names(const struct lease *lease, int64_t now_ms, struct name *names, size_t count, size_t max, uint32_t *ttl_s)
+{
+	for (const struct lease_name *entry = lease->names; entry && count < max; entry = entry->next) {
+		int64_t left_ms = entry->until_ms - now_ms - LEASE_GRACE_S * 1000;
+		uint32_t left_s = left_ms > 0 ? (uint32_t)(left_ms / 1000) : 0;
+		size_t i = 0;
+
+		if (entry->until_ms <= now_ms)
+			continue;
+		if (left_s < *ttl_s)
+			*ttl_s = left_s;
+		names[count].length = entry->length;
+		memcpy(names[count].wire, entry->wire, entry->length);
+		while (!name_equal(&names[i], &names[count])) /* at the latest, with itself */
+			i++;
+		count += i == count;
+	}
+	return count;
+}
+
+size_t leases_names(const struct leases *leases, const struct addr *addr, struct name *names, size_t max, uint32_t *ttl_s)
+{
+	size_t mask = leases->slot_count - 1, count = 0;
+	int64_t now_ms = clock_now_ms();
+
+	*ttl_s = UINT32_MAX;
+	for (size_t i = addr_hash(leases, addr) & mask; leases->slots[i].used; i = (i + 1) & mask) {
+		const struct lease *lease = &leases->slots[i];
+
+		if (addr_equal(&lease->key.addr, addr) && lease->expires_ms > now_ms)
+			count = lease_names(lease, now_ms, names, count, max, ttl_s);
+	}
+	return count;
 }
 
 size_t leases_count(const struct leases *leases)

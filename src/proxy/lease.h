@@ -53,6 +53,10 @@ void leases_sweep(struct leases *leases);
  * Reads the kernel's counters only when there are such leases. */
 int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void *context, const struct name *name, enum addr_family family), void *context);
 
+/* The names, at most max, that have brought an address the kernel was told of and need it still, under whatever port. ttl_s: set to how long all of them
+ * will, the grace not counted. Returns how many. */
+size_t leases_names(const struct leases *leases, const struct addr *addr, struct name *names, size_t max, uint32_t *ttl_s);
+
 size_t leases_count(const struct leases *leases);
 
 #endif

@@ -30,7 +30,7 @@ enum counter {
 	COUNT_DROPPED,		 /* not answered: too short, or no query */
 	COUNT_MALFORMED,	 /* answered with FORMERR, NOTIMP, BADVERS, or REFUSED for their form */
 	COUNT_BLOCKED,		 /* refused by the policy */
-	COUNT_CACHED,
+	COUNT_CACHED,		 /* answered from what is held: the cache, the leases */
 	COUNT_MERGED,		 /* joined a question in flight */
 	COUNT_UPSTREAM,		 /* queries sent upstream */
 	COUNT_UPSTREAM_TCP,

@@ -3,7 +3,8 @@
  * A query is parsed, then judged by the policy of the moment. Only a name that is allowed is looked for in the cache or asked upstream; for any other
  * nothing is sent. When an answer comes the policy is asked again, since a `deny` may have come meanwhile. The addresses of an answer, from the
  * cache or from upstream, are given to lease_ensure() before the reply is handed to the outbox. In the states down and down_all names that no rule allows are answered too,
- * but nothing is learned from them: what was let through by a bypass must not outlive it.
+ * but nothing is learned from them: what was let through by a bypass must not outlive it. The PTR of an address that was learned is answered from the leases,
+ * without a word to anybody; any other reverse name is a name like all others.
  */
 #include "proxy/query.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "dns/reply.h"
+#include "dns/reverse.h"
 #include "proxy/budget.h"
 #include "proxy/outbox.h"
 
@@ -153,6 +155,32 @@ static void reply_send(struct proxy *proxy, const struct client *client, const s
 	outbox_add(proxy, client, question, length, staged);
 }
 
+/* The name of an address that was learned is known here: it is told, and nothing is sent. False when there is none, or a rule has decided otherwise. */
+static bool reverse_answer(struct proxy *proxy, const struct client *client, const struct question *question, const struct policy_match *match)
+{
+	size_t limit = client->kind == CLIENT_UDP ? reply_udp_limit(question) : MESSAGE_MAX;
+	struct name names[REVERSE_NAMES_MAX];
+	uint16_t ttls[REVERSE_NAMES_MAX];
+	uint8_t wire[REVERSE_ANSWER_MAX];
+	struct reply_source source = {.wire = wire, .rcode = RCODE_NOERROR, .ttls = ttls, .ttl_max_s = ANSWER_TTL_MAX_S};
+	struct addr addr;
+	uint32_t ttl_s;
+	unsigned owner;
+	uint8_t *out;
+
+	if (question->type != TYPE_PTR || match->verdict != POLICY_UNLISTED || proxy->state == SHIELD_BLOCK || !reverse_parse(&question->name, &addr))
+		return false;
+	source.ttl_count = leases_names(proxy->leases, &addr, names, REVERSE_NAMES_MAX, &ttl_s);
+	if (!source.ttl_count)
+		return false;
+	source.answer_count = (uint16_t)source.ttl_count;
+	source.length = reverse_write(question, names, source.ttl_count, ttl_s, ttls, wire);
+	proxy->counters[COUNT_CACHED]++;
+	out = outbox_reserve(proxy, &owner);
+	outbox_add(proxy, client, question, reply_answer(question, &source, EDE_NONE, NULL, limit, out), false);
+	return true;
+}
+
 /* Only what a workload asks is charged, and only what a rule of the user's lets out. */
 static bool budget_holds(struct proxy *proxy, const struct client *client, const struct question *question, const struct judgement *judgement)
 {
@@ -178,7 +206,8 @@ static void question_handle(struct proxy *proxy, const struct client *client, co
 	struct cache_entry entry;
 
 	if (!judgement.answer) {
-		reply_blocked(proxy, client, question, &judgement.match);
+		if (!reverse_answer(proxy, client, question, &judgement.match))
+			reply_blocked(proxy, client, question, &judgement.match);
 		return;
 	}
 	/* a renewal wants to know what holds now */

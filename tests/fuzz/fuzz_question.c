@@ -3,11 +3,13 @@
 
 #include <ldns/ldns.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dns/question.h"
 #include "dns/reply.h"
+#include "dns/reverse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -81,6 +83,24 @@ static void check_error(const struct question *question, int rcode)
 	ldns_pkt_free(packet);
 }
 
+/* A name that stands for an address is the one that the address is written as. */
+static void check_reverse(const struct question *question)
+{
+	char text[NAME_TEXT_MAX], expected[NAME_TEXT_MAX] = "", *at = expected;
+	struct addr addr;
+
+	if (!reverse_parse(&question->name, &addr))
+		return;
+	if (addr.family == ADDR_V4)
+		at += sprintf(at, "%u.%u.%u.%u.in-addr.arpa", addr.octets[3], addr.octets[2], addr.octets[1], addr.octets[0]);
+	else
+		for (unsigned i = 16; i--;)
+			at += sprintf(at, "%x.%x.%s", addr.octets[i] & 15u, addr.octets[i] >> 4, i ? "" : "ip6.arpa");
+	name_to_text(&question->name, text);
+	if (strcmp(text, expected))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct question question;
@@ -96,5 +116,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	check_accepted(data, size, &question);
 	check_query(&question);
+	check_reverse(&question);
 	return 0;
 }

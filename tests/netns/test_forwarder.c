@@ -80,6 +80,8 @@ static size_t upstream(void *context, const uint8_t *query, size_t length, bool 
 	}
 	if (IS("metadata"))
 		return rig_record(out, at, 0, NULL, TYPE_A, 60, inside, 4);
+	if (IS("reverse"))
+		return rig_record(out, at, 0, NULL, TYPE_A, 60, (uint8_t[]){203, 0, 113, 77}, 4);
 	if (IS("zero"))
 		return rig_record(out, at, 0, NULL, TYPE_A, 0, good, 4);
 	if (type == TYPE_A)
@@ -336,6 +338,52 @@ static void allow_and_deny_take_effect_at_once(void **state)
 	assert_int_equal(control_request(&rig.bundle, "reload", 2000, NULL, &error), 0);
 }
 
+/* True when the reply has a PTR record with the name. */
+static bool reply_points_to(const char *text)
+{
+	uint8_t data[NAME_WIRE_MAX];
+	size_t length = rig_name(data, text), end = message_get16(reply + 6) ? sizeof(reply) : 0;
+
+	for (size_t i = MESSAGE_HEADER; i + length < end && i < 2048; i++)
+		if (!memcmp(reply + i, data, length))
+			return true;
+	return false;
+}
+
+static void the_name_of_a_learned_address_is_told_and_nothing_leaves(void **state)
+{
+	static const char learned[] = "77.113.0.203.in-addr.arpa", unknown[] = "78.113.0.203.in-addr.arpa";
+	struct error error = {0};
+	struct rule rule;
+	unsigned before;
+	bool changed;
+
+	(void)state;
+	assert_true(rig_ask(&rig, "reverse.allowed.test", TYPE_A, 2000, reply) > 0);
+	assert_true(rig_ask(&rig, "reverse.ports.test", TYPE_A, 2000, reply) > 0);
+	before = upstream_queries();
+	memset(reply, 0, sizeof(reply));
+	assert_true(rig_ask(&rig, learned, TYPE_PTR, 2000, reply) > 0);
+	assert_int_equal(reply_rcode(), RCODE_NOERROR);
+	assert_int_equal(reply_answers(), 2);
+	assert_true(reply_points_to("reverse.allowed.test") && reply_points_to("reverse.ports.test"));
+	assert_true(rig_ask(&rig, unknown, TYPE_PTR, 2000, reply) > 0);
+	assert_int_equal(reply_rcode(), RCODE_NXDOMAIN);
+	assert_true(rig_ask(&rig, learned, TYPE_A, 2000, reply) > 0);
+	assert_int_equal(reply_rcode(), RCODE_NXDOMAIN);
+	/* a name that is denied is not told any longer */
+	assert_int_equal(rule_parse(&rule, "reverse.allowed.test", 20, NULL), 0);
+	assert_int_equal(bundle_list_change(&rig.bundle, BUNDLE_DENY, &rule, &changed, &error), 0);
+	assert_int_equal(control_request(&rig.bundle, "reload", 2000, NULL, &error), 0);
+	memset(reply, 0, sizeof(reply));
+	assert_true(rig_ask(&rig, learned, TYPE_PTR, 2000, reply) > 0);
+	assert_int_equal(reply_answers(), 1);
+	assert_true(reply_points_to("reverse.ports.test"));
+	assert_int_equal(upstream_queries(), before);
+	assert_int_equal(bundle_list_change(&rig.bundle, BUNDLE_FORGET, &rule, &changed, &error), 0);
+	assert_int_equal(control_request(&rig.bundle, "reload", 2000, NULL, &error), 0);
+}
+
 static void more_new_names_than_the_budget_do_not_leave(void **state)
 {
 	unsigned before = upstream_queries();
@@ -401,6 +449,7 @@ int main(void)
 		cmocka_unit_test(an_error_of_the_upstreams_is_an_error),
 		cmocka_unit_test(any_other_resolver_is_this_one),
 		cmocka_unit_test(allow_and_deny_take_effect_at_once),
+		cmocka_unit_test(the_name_of_a_learned_address_is_told_and_nothing_leaves),
 		cmocka_unit_test(more_new_names_than_the_budget_do_not_leave),
 		cmocka_unit_test(requests_that_mean_nothing_are_refused),
 		cmocka_unit_test(the_forwarder_ends_with_the_containers_init),

@@ -289,6 +289,35 @@ static void only_a_lease_through_which_packets_went_is_due(void **state)
 	assert_int_equal(dues, 1);
 }
 
+static void an_address_tells_the_names_that_brought_it_under_any_port(void **state)
+{
+	struct setwriter_key key = key_of(1);
+	struct name name = name_of("port.test"), names[4];
+	bool staged = false;
+	uint32_t ttl_s;
+
+	(void)state;
+	assert_int_equal(ensure(1, "good.test", 60, 0, &staged), 0);
+	assert_int_equal(leases_names(leases, &key.addr, names, 4, &ttl_s), 0); /* the kernel was not told yet */
+	for (unsigned i = 1; i <= 3; i++) {
+		key.protocol = RULE_TCP;
+		key.port = (uint16_t)(440 + i);
+		assert_int_equal(lease_ensure(leases, &key, &name, 600, 0, &staged), 0);
+	}
+	for (unsigned i = 2; i < 200; i++) /* neighbours, so that the table grows and slots are shared */
+		assert_int_equal(ensure(i, "other.test", 600, 0, &staged), 0);
+	assert_int_equal(leases_commit(leases), 0);
+	assert_int_equal(leases_names(leases, &key.addr, names, 4, &ttl_s), 2);
+	assert_int_equal(ttl_s, 60);
+	assert_false(name_equal(&names[0], &names[1]));
+	assert_int_equal(leases_names(leases, &key.addr, names, 1, &ttl_s), 1);
+	clock_fake(now_ms += (60 + LEASE_GRACE_S + LEASE_SLACK_S + 1) * 1000, 0);
+	assert_int_equal(leases_names(leases, &key.addr, names, 4, &ttl_s), 1);
+	assert_true(name_equal(&names[0], &name));
+	key.addr.octets[3] = 200;
+	assert_int_equal(leases_names(leases, &key.addr, names, 4, &ttl_s), 0);
+}
+
 static void the_number_of_leases_is_bounded(void **state)
 {
 	struct name name = name_of("good.test");
@@ -319,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_the_kernel_holds_is_taken_over_with_names_and_lifetimes, setup, teardown),
 		cmocka_unit_test_setup_teardown(leases_that_ended_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_lease_through_which_packets_went_is_due, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_address_tells_the_names_that_brought_it_under_any_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_number_of_leases_is_bounded, setup, teardown),
 	};
 
