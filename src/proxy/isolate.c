@@ -147,6 +147,7 @@ static const int allowed[] = {
 	/* files: the bundle's lists and audit log, resolv.conf */
 	SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek), SCMP_SYS(fsync), SCMP_SYS(flock), SCMP_SYS(renameat),
 	SCMP_SYS(renameat2), SCMP_SYS(rename), SCMP_SYS(unlinkat), SCMP_SYS(unlink), SCMP_SYS(geteuid), SCMP_SYS(getpid), SCMP_SYS(sysinfo), SCMP_SYS(pread64), SCMP_SYS(ftruncate),
+	SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch), /* resolv.conf; the descriptor is open before */
 };
 
 static int filter_fill(scmp_filter_ctx filter)

@@ -33,7 +33,7 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 /* At the end of each turn of the loop, when the replies are out: makes ready what the next questions need. */
 void pendings_tidy(struct proxy *proxy);
 
-/* Once a second: follows the host's resolv.conf when no upstream is configured. */
+/* Once a second: looks at the host's resolv.conf where inotify cannot tell of it. */
 void pendings_refresh(struct proxy *proxy);
 
 size_t pendings_count(const struct pendings *pendings);
