@@ -51,7 +51,7 @@ static bool v6_parse(const struct name *name, struct addr *addr)
 
 	if (name->length != 64 + sizeof(zone_v6) || memcmp(name->wire + 64, zone_v6, sizeof(zone_v6)))
 		return false;
-	for (unsigned i = 0; i < 32; i++) {
+	for (size_t i = 0; i < 32; i++) {
 		int nibble = nibble_read(name->wire[2 * i + 1]);
 
 		if (name->wire[2 * i] != 1 || nibble < 0)

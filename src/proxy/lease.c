@@ -472,7 +472,7 @@ int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void 
 static size_t lease_names(const struct lease *lease, int64_t now_ms, struct name *names, size_t count, size_t max, uint32_t *ttl_s)
 {
 	for (const struct lease_name *entry = lease->names; entry && count < max; entry = entry->next) {
-		int64_t left_ms = entry->until_ms - now_ms - LEASE_GRACE_S * 1000;
+		int64_t left_ms = entry->until_ms - now_ms - LEASE_GRACE_S * INT64_C(1000);
 		uint32_t left_s = left_ms > 0 ? (uint32_t)(left_ms / 1000) : 0;
 		size_t i = 0;
 
