@@ -156,27 +156,43 @@ static int file_fill(int fd, const struct file_shape *shape, const void *data, s
 	return 0;
 }
 
+/* Makes the new file beside the one that it shall replace. */
+static int file_stage_as(
+	int folder_fd, const char *base, const struct file_shape *shape, const void *data, size_t length, char temporary[NAME_MAX + 1])
+{
+	cleanup_fd int fd = file_open_temporary(folder_fd, base, temporary);
+	int result = fd < 0 ? fd : file_fill(fd, shape, data, length);
+
+	if (fd >= 0 && result)
+		unlinkat(folder_fd, temporary, 0);
+	return result;
+}
+
 static int file_replace_as(int dir_fd, const char *name, const struct file_shape *shape, const void *data, size_t length)
 {
 	char temporary[NAME_MAX + 1];
 	const char *base;
 	cleanup_fd int folder_fd = file_open_folder(dir_fd, name, &base);
-	cleanup_fd int fd = -1;
 	int result;
 
 	if (folder_fd < 0)
 		return folder_fd;
-	fd = file_open_temporary(folder_fd, base, temporary);
-	if (fd < 0)
-		return fd;
-	result = file_fill(fd, shape, data, length);
-	if (result == 0 && renameat(folder_fd, temporary, folder_fd, base) < 0)
+	result = file_stage_as(folder_fd, base, shape, data, length, temporary);
+	if (result)
+		return result;
+	if (renameat(folder_fd, temporary, folder_fd, base) < 0) {
 		result = -errno;
-	if (result) {
 		unlinkat(folder_fd, temporary, 0);
 		return result;
 	}
 	return shape->durable && fsync(folder_fd) < 0 ? -errno : 0;
+}
+
+int file_stage(int folder_fd, const char *name, mode_t mode, const void *data, size_t length, char temporary[NAME_MAX + 1])
+{
+	struct file_shape shape = {.mode = mode, .owner = (uid_t)-1, .group = (gid_t)-1, .durable = true};
+
+	return file_stage_as(folder_fd, name, &shape, data, length, temporary);
 }
 
 int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length)

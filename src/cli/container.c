@@ -191,7 +191,7 @@ void container_audit(const struct container *container, const char *action, cons
 
 int container_ruleset(const struct container *container, struct ruleset *ruleset, struct policy **policy, struct error *error)
 {
-	int rc = bundle_policy_load(&container->bundle, policy, error);
+	int rc = bundle_policy_load(&container->bundle, &container->identity.sums, policy, error);
 	if (!rc)
 		rc = bundle_state_read(&container->bundle, &ruleset->state, error);
 	if (rc)

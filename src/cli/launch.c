@@ -1,9 +1,9 @@
 /* Configuration, profiles and podman's flags become a state bundle and podman's flags.
  *
  * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written
- * under its lock, each file whole and only where it changes; then the flags are made. A crash between two files leaves settings and
- * lists of two runs side by side, each of which is one that the user asked for; the hook reads them after the next run wrote them
- * all. What `allow`, `deny` and `block` said stays from one container of a name to the next; a bypass (`down`) ends with the
+ * under its lock, all files that change together (bundle.h, "several files replaced together"), settings.json last; then the flags are
+ * made. Until the first of them is put into place, a failure or a crash leaves the old state; from the last on the new one holds; in between,
+ * settings and profile lists do not fit each other and everybody refuses them. What `allow`, `deny` and `block` said stays from one container of a name to the next; a bypass (`down`) ends with the
  * container that it was made for. */
 #include "cli/launch.h"
 
@@ -253,35 +253,24 @@ static int network_choose(
 
 /* ---- bundle ---- */
 
-/* A file that has the content already is left alone: writing costs two fsync, and most runs change nothing. */
-static int write_changed(const struct bundle *bundle, const char *name, const char *data, size_t length, struct error *error)
-{
-	cleanup_free char *old = NULL;
-	size_t old_length;
-	if (bundle_read(bundle, name, BUNDLE_LIST_MAX, &old, &old_length, NULL) == 0 && old_length == length &&
-		memcmp(old, data, length) == 0)
-		return 0;
-	return bundle_write(bundle, name, data, length, error);
-}
-
-static int write_text(const struct bundle *bundle, const char *name, const struct text *text, struct error *error)
+static int stage_text(struct bundle_stage *stage, const char *name, const struct text *text, struct error *error)
 {
 	if (text_failed(text))
 		return error_set(error, ENOMEM, "out of memory");
-	return write_changed(bundle, name, text->data ? text->data : "", text->length, error);
+	return bundle_stage_add(stage, name, text->data ? text->data : "", text->length, error);
 }
 
-static int profiles_write(const struct bundle *bundle, const struct profile_set *set, struct error *error)
+static int profiles_stage(struct bundle_stage *stage, const struct profile_set *set, struct error *error)
 {
 	cleanup_text struct text networks = {0};
 	cleanup_text struct text names = {0};
 	profile_render(set, &networks, &names);
-	int rc = write_text(bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), &networks, error);
-	return rc ? rc : write_text(bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), &names, error);
+	int rc = stage_text(stage, bundle_list_file(BUNDLE_PROFILE_ALLOWED), &networks, error);
+	return rc ? rc : stage_text(stage, bundle_list_file(BUNDLE_PROFILE_DOMAINS), &names, error);
 }
 
 /* They matter with --hooks; otherwise the shim puts the same hooks into the container's configuration. */
-static int hooks_write(const struct bundle *bundle, struct error *error)
+static int hooks_stage(struct bundle_stage *stage, struct error *error)
 {
 	char program[PATH_MAX];
 	int rc = paths_libexec("terok-shield-hook", program, error);
@@ -291,23 +280,23 @@ static int hooks_write(const struct bundle *bundle, struct error *error)
 		snprintf(name, sizeof(name), "hooks/terok-shield-%s.json", hook_file_stages[i]);
 		rc = hook_file_render(&text, hook_file_stages[i], program, error);
 		if (!rc)
-			rc = write_text(bundle, name, &text, error);
+			rc = stage_text(stage, name, &text, error);
 	}
 	return rc;
 }
 
 /* The wanted state of a new container: `block` stays until `up` is said, a bypass does not. */
-static int state_renew(const struct bundle *bundle, struct error *error)
+static int state_stage(struct bundle_stage *stage, struct error *error)
 {
 	enum shield_state state;
-	int rc = bundle_state_read(bundle, &state, error);
+	int rc = bundle_state_read(stage->bundle, &state, error);
 	if (rc || state == SHIELD_UP)
 		return rc;
 	if (state == SHIELD_BLOCK) {
 		fprintf(stderr, "note: the shield of this name is in state block; `terok-shield up` opens it\n");
 		return 0;
 	}
-	return bundle_state_write(bundle, SHIELD_UP, error);
+	return bundle_stage_add(stage, BUNDLE_STATE, "up\n", strlen("up\n"), error);
 }
 
 static int running_check(const struct bundle *bundle, const struct podman_flags *podman, struct error *error)
@@ -365,6 +354,28 @@ static int name_check(const struct launch *launch, const struct podman_flags *po
 		podman ? ", or add --replace behind --" : "");
 }
 
+static int upstream_stage(struct bundle_stage *stage, const char *upstream, struct error *error)
+{
+	char line[ADDR_ENDPOINT_TEXT_MAX + 1];
+	int length = snprintf(line, sizeof(line), "%s\n", upstream);
+	return bundle_stage_add(stage, BUNDLE_UPSTREAM, line, (size_t)length, error);
+}
+
+/* The settings come last, and before them the state: a crash may end a bypass early, never carry it over to a new container. */
+static int files_stage(struct bundle_stage *stage, const struct launch *launch, const struct profile_set *set, const char *upstream, struct error *error)
+{
+	int rc = profiles_stage(stage, set, error);
+	if (!rc)
+		rc = hooks_stage(stage, error);
+	if (!rc)
+		rc = bundle_stage_add(stage, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
+	if (!rc)
+		rc = upstream_stage(stage, upstream, error);
+	if (!rc)
+		rc = state_stage(stage, error);
+	return rc ? rc : bundle_stage_add_settings(stage, &launch->identity, &launch->settings, error);
+}
+
 static int bundle_fill(
 	struct launch *launch, const struct profile_set *set, const struct podman_flags *podman, const char *upstream, struct error *error)
 {
@@ -372,27 +383,17 @@ static int bundle_fill(
 	cleanup_fd int lock_fd = bundle_lock(bundle, LOCK_TIMEOUT_MS, error);
 	if (lock_fd < 0)
 		return lock_fd;
+	cleanup_bundle_stage struct bundle_stage stage = {.bundle = bundle};
 	int rc = running_check(bundle, podman, error);
 	if (!rc)
 		rc = name_check(launch, podman, error);
 	if (!rc)
+		rc = files_stage(&stage, launch, set, upstream, error);
+	if (!rc)
 		rc = bundle_remove(bundle, BUNDLE_HOOK_ERROR, error);
 	if (!rc)
 		rc = bundle_remove(bundle, BUNDLE_CONTAINER_ID, error);
-	if (!rc)
-		rc = profiles_write(bundle, set, error);
-	if (!rc)
-		rc = hooks_write(bundle, error);
-	if (!rc)
-		rc = write_changed(bundle, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
-	if (!rc) {
-		char line[ADDR_ENDPOINT_TEXT_MAX + 1];
-		int length = snprintf(line, sizeof(line), "%s\n", upstream);
-		rc = write_changed(bundle, BUNDLE_UPSTREAM, line, (size_t)length, error);
-	}
-	if (!rc)
-		rc = state_renew(bundle, error);
-	return rc ? rc : bundle_settings_write(bundle, &launch->identity, &launch->settings, error);
+	return rc ? rc : bundle_stage_commit(&stage, error);
 }
 
 /* ---- flags ---- */

@@ -190,7 +190,7 @@ static int predecessor_end(struct creation *creation, struct error *error)
 static int ruleset_load(struct creation *creation, struct error *error)
 {
 	struct ruleset *ruleset = &creation->ruleset;
-	int rc = bundle_policy_load(&creation->bundle, &creation->policy, error);
+	int rc = bundle_policy_load(&creation->bundle, &creation->identity.sums, &creation->policy, error);
 
 	if (!rc)
 		rc = bundle_state_read(&creation->bundle, &ruleset->state, error);

@@ -117,7 +117,7 @@ int control_reload(struct proxy *proxy, void (*removed)(void *context, const str
 {
 	struct review review = {.proxy = proxy, .removal = {.removed = removed, .context = context}};
 	struct policy *policy;
-	int result = bundle_policy_load(&proxy->bundle, &policy, error);
+	int result = bundle_policy_load(&proxy->bundle, &proxy->sums, &policy, error);
 
 	if (result)
 		return result;

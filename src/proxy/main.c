@@ -132,13 +132,14 @@ static int bundle_load(struct proxy *proxy, const char *path, struct error *erro
 		return result;
 	result = bundle_settings_read(&proxy->bundle, &identity, &proxy->settings, error);
 	snprintf(proxy->container, sizeof(proxy->container), "%s", identity.container);
+	proxy->sums = identity.sums;
 	bundle_identity_free(&identity);
 	if (result)
 		return result;
 	result = bundle_state_read(&proxy->bundle, &proxy->state, error);
 	if (result)
 		return result;
-	return bundle_policy_load(&proxy->bundle, &proxy->policy, error);
+	return bundle_policy_load(&proxy->bundle, &proxy->sums, &proxy->policy, error);
 }
 
 static void ended(evutil_socket_t fd, short what, void *context)

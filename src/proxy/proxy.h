@@ -90,6 +90,7 @@ struct control;
 struct proxy {
 	struct event_base *base;
 	struct bundle bundle;
+	struct bundle_sums sums; /* of the profile lists that a reload must find */
 	char container[129];
 	struct settings settings;
 	struct policy *policy;

@@ -95,8 +95,7 @@ void bundle_close(struct bundle *bundle)
 	bundle->fd = -1;
 }
 
-/* The folder of "NAME" or "hooks/NAME", for the caller to close, and in *base the name within it. */
-static int file_folder(const struct bundle *bundle, const char *name, const char **base, struct error *error)
+int bundle_file_folder(const struct bundle *bundle, const char *name, const char **base, struct error *error)
 {
 	bool in_hooks = strncmp(name, HOOKS "/", sizeof(HOOKS)) == 0;
 	int fd;
@@ -126,10 +125,29 @@ static int file_check(const struct stat *status, const char *name, struct error 
 	return 0;
 }
 
+/* What to do about a file that cannot be opened or written. */
+static const char *remedy(int code)
+{
+	switch (code) {
+	case ENOSPC:
+	case EDQUOT:
+		return "; make room there and say it again";
+	case EROFS:
+		return "; make the file system writable, or name another folder with --state-dir";
+	case EMFILE:
+	case ENFILE:
+		return "; raise the limit (ulimit -n) or end other programs";
+	case ENOENT:
+		return "; the folder was removed meanwhile: run the container anew";
+	default:
+		return "";
+	}
+}
+
 int bundle_file_open(const struct bundle *bundle, const char *name, int flags, struct error *error)
 {
 	const char *base;
-	cleanup_fd int folder = file_folder(bundle, name, &base, error);
+	cleanup_fd int folder = bundle_file_folder(bundle, name, &base, error);
 	cleanup_fd int fd = -1;
 	struct stat status;
 	int result;
@@ -142,8 +160,10 @@ int bundle_file_open(const struct bundle *bundle, const char *name, int flags, s
 		return -ENOENT;
 	if (fd < 0 && errno == ELOOP)
 		return error_set(error, EPERM, "%s: it is a symbolic link; remove it and prepare the container anew", SHOWN(name));
-	if (fd < 0 || fstat(fd, &status))
-		return error_errno(error, errno, "%s", SHOWN(name));
+	if (fd < 0 || fstat(fd, &status)) {
+		result = errno;
+		return error_set(error, result, "%s/%s: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result), remedy(result));
+	}
 	result = file_check(&status, name, error);
 	return result ? result : take_fd(fd);
 }
@@ -178,20 +198,30 @@ int bundle_read(const struct bundle *bundle, const char *name, size_t max, char 
 	return result ? error_errno(error, -result, "%s", SHOWN(name)) : 0;
 }
 
+mode_t bundle_file_mode(const char *name)
+{
+	return strcmp(name, BUNDLE_RESOLV_CONF) == 0 ? 0644 : 0600;
+}
+
+int bundle_write_failed(const struct bundle *bundle, const char *name, int code, struct error *error)
+{
+	return error_set(error, code, "%s/%s: cannot replace it: %s; it stays as it was%s", SHOWN(bundle->path), SHOWN(name), strerror(code), remedy(code));
+}
+
 static int file_write(const struct bundle *bundle, const char *name, bool durable, const void *data, size_t length, struct error *error)
 {
 	const char *base;
-	cleanup_fd int folder = file_folder(bundle, name, &base, error);
-	mode_t mode = strcmp(name, BUNDLE_RESOLV_CONF) == 0 ? 0644 : 0600;
+	cleanup_fd int folder = bundle_file_folder(bundle, name, &base, error);
+	mode_t mode = bundle_file_mode(name);
 	int result;
 
 	if (folder < 0)
-		return folder == -ENOENT ? error_errno(error, ENOENT, "%s", SHOWN(name)) : folder;
+		return folder == -ENOENT ? bundle_write_failed(bundle, name, ENOENT, error) : folder;
 	if (durable)
 		result = file_replace(folder, base, mode, data, length);
 	else
 		result = file_replace_volatile(folder, base, mode, (uid_t)-1, (gid_t)-1, data, length);
-	return result ? error_errno(error, -result, "%s: cannot replace it", SHOWN(name)) : 0;
+	return result ? bundle_write_failed(bundle, name, -result, error) : 0;
 }
 
 int bundle_write(const struct bundle *bundle, const char *name, const void *data, size_t length, struct error *error)
@@ -207,7 +237,7 @@ int bundle_write_volatile(const struct bundle *bundle, const char *name, const v
 int bundle_remove(const struct bundle *bundle, const char *name, struct error *error)
 {
 	const char *base;
-	cleanup_fd int folder = file_folder(bundle, name, &base, error);
+	cleanup_fd int folder = bundle_file_folder(bundle, name, &base, error);
 
 	if (folder == -ENOENT)
 		return 0;

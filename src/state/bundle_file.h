@@ -14,4 +14,13 @@ int bundle_path_open(const char *path, bool create, struct error *error);
  * Returns a descriptor in non-blocking mode (which means nothing to a regular file), or a negative errno. */
 int bundle_file_open(const struct bundle *bundle, const char *name, int flags, struct error *error);
 
+/* The folder of "NAME" or "hooks/NAME", checked, for the caller to close, and in *base the name within it. No error text for -ENOENT. */
+int bundle_file_folder(const struct bundle *bundle, const char *name, const char **base, struct error *error);
+
+/* The mode that a file of the bundle has. */
+mode_t bundle_file_mode(const char *name);
+
+/* Says that a file could not be written, for which reason, and what to do about it. Returns -code. */
+int bundle_write_failed(const struct bundle *bundle, const char *name, int code, struct error *error);
+
 #endif

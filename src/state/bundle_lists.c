@@ -145,16 +145,29 @@ static int list_read(const struct bundle *bundle, enum bundle_list list, char **
 	return result ? error_set(error, unread.code, "%s", unread.text) : 0;
 }
 
-int bundle_list_load(const struct bundle *bundle, enum bundle_list list, struct policy *policy, struct error *error)
+/* sum: what a profile list must have; NULL for a list that changes by itself. */
+static int list_load(const struct bundle *bundle, enum bundle_list list, const uint64_t *sum, struct policy *policy, struct error *error)
 {
 	cleanup_free char *data = NULL;
 	size_t length;
 	int result = list_read(bundle, list, &data, &length, error);
 
-	return result ? result : bundle_list_parse(list, data, length, policy, error);
+	if (result)
+		return result;
+	if (sum && bundle_sum(data, length) != *sum)
+		return error_set(error, EUCLEAN,
+			"%s: it is not the one that %s was written with: a `run` or `prepare` was interrupted, or it was damaged or edited; "
+			"remove the container and run it anew",
+			lists[list].file, BUNDLE_SETTINGS);
+	return bundle_list_parse(list, data, length, policy, error);
 }
 
-int bundle_policy_load(const struct bundle *bundle, struct policy **policy, struct error *error)
+static const uint64_t *list_sum(const struct bundle_sums *sums, enum bundle_list list)
+{
+	return list == BUNDLE_PROFILE_ALLOWED ? &sums->allowed : list == BUNDLE_PROFILE_DOMAINS ? &sums->domains : NULL;
+}
+
+int bundle_policy_load(const struct bundle *bundle, const struct bundle_sums *sums, struct policy **policy, struct error *error)
 {
 	cleanup_policy struct policy *loaded = policy_new();
 	int result;
@@ -162,7 +175,7 @@ int bundle_policy_load(const struct bundle *bundle, struct policy **policy, stru
 	if (!loaded)
 		return error_errno(error, ENOMEM, "%s: policy", SHOWN(bundle->path));
 	for (enum bundle_list list = BUNDLE_PROFILE_ALLOWED; list <= BUNDLE_DENIED_DOMAINS; list++) {
-		result = bundle_list_load(bundle, list, loaded, error);
+		result = list_load(bundle, list, list_sum(sums, list), loaded, error);
 		if (result)
 			return result;
 	}

@@ -5,11 +5,14 @@
 #include "base/text.h"
 #include "state/bundle.h"
 
-/* What bundle_settings_read(), bundle_runtime_read() and bundle_list_load() do with what they read; data need not end in a NUL. */
+/* What bundle_settings_read(), bundle_runtime_read() and bundle_policy_load() do with what they read; data need not end in a NUL. */
 int bundle_settings_parse(
 	const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error);
 int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime *runtime, struct error *error);
 int bundle_list_parse(enum bundle_list list, const char *data, size_t length, struct policy *policy, struct error *error);
+
+/* The checksum of a profile list as it is in settings.json. */
+uint64_t bundle_sum(const void *data, size_t length);
 
 enum bundle_edit {
 	BUNDLE_EDIT_ADD,        /* the rule is in it afterwards, once */

@@ -1,10 +1,12 @@
 /* settings.json: whose bundle this is, and what the user decided apart from names and networks. */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "state/bundle_parse.h"
 #include "state/json.h"
 
@@ -13,7 +15,7 @@
 #define PROTOCOL_SCTP 132
 
 static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "budget_names",
-	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published"};
+	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published", "sum_allowed", "sum_domains", "sum"};
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 void bundle_identity_free(struct bundle_identity *identity)
@@ -21,6 +23,55 @@ void bundle_identity_free(struct bundle_identity *identity)
 	for (size_t i = 0; i < identity->profile_count; i++)
 		free(identity->profiles[i]);
 	identity->profile_count = 0;
+}
+
+/* ---- checksums ---- */
+
+#define SUM_DIGITS 16
+#define SUM_KEY    "\"sum\"" /* the last key: what stands before it is what it is the checksum of */
+
+/* The key is nobody's secret: the checksum is against accidents. */
+uint64_t bundle_sum(const void *data, size_t length)
+{
+	static const struct hash_key key = {UINT64_C(0x7465726f6b2d7368), UINT64_C(0x69656c6420737563)};
+
+	return hash_bytes(&key, data, length);
+}
+
+static int sum_take(const struct json *json, const char *key, uint64_t *sum)
+{
+	const char *text;
+	int result = json_string(json, key, &text);
+
+	if (result)
+		return result;
+	if (strlen(text) != SUM_DIGITS || strspn(text, "0123456789abcdef") != SUM_DIGITS)
+		return json_bad(json, key, text, "is no checksum");
+	*sum = strtoull(text, NULL, 16);
+	return 0;
+}
+
+/* How many octets the checksum is of; 0 when there is no key for it. */
+static size_t summed_length(const char *data, size_t length)
+{
+	size_t last = 0;
+
+	for (const char *at = data; (at = memmem(at, length - (size_t)(at - data), SUM_KEY, strlen(SUM_KEY))); at++)
+		last = (size_t)(at - data);
+	return last;
+}
+
+static int sum_check(const struct json *json, const char *data, size_t length)
+{
+	uint64_t sum;
+	int result = sum_take(json, "sum", &sum);
+
+	if (result)
+		return result;
+	if (sum == bundle_sum(data, summed_length(data, length)))
+		return 0;
+	return error_set(json->error, EUCLEAN, "%s: its checksum is not right: it was damaged or edited; remove the container and run it anew",
+		BUNDLE_SETTINGS);
 }
 
 /* ---- writing ---- */
@@ -57,7 +108,27 @@ static void add_numbered(cJSON *root, const struct settings *settings, bool *ok)
 	}
 }
 
-static char *settings_print(const struct bundle_identity *identity, const struct settings *settings)
+/* The checksums, their own zero as yet. */
+static void add_sums(cJSON *root, const struct bundle_sums *sums, bool *ok)
+{
+	char allowed[SUM_DIGITS + 1], domains[SUM_DIGITS + 1];
+
+	snprintf(allowed, sizeof(allowed), "%016" PRIx64, sums->allowed);
+	snprintf(domains, sizeof(domains), "%016" PRIx64, sums->domains);
+	*ok = *ok && cJSON_AddStringToObject(root, "sum_allowed", allowed) && cJSON_AddStringToObject(root, "sum_domains", domains) &&
+	      cJSON_AddStringToObject(root, "sum", "0000000000000000");
+}
+
+static void sum_put(char *printed)
+{
+	size_t length = summed_length(printed, strlen(printed));
+	char digits[SUM_DIGITS + 1];
+
+	snprintf(digits, sizeof(digits), "%016" PRIx64, bundle_sum(printed, length));
+	memcpy(strchr(printed + length, '0'), digits, SUM_DIGITS);
+}
+
+static char *settings_print(const struct bundle_identity *identity, const struct bundle_sums *sums, const struct settings *settings)
 {
 	cJSON *root = cJSON_CreateObject();
 	char gateway[ADDR_TEXT_MAX] = "";
@@ -80,25 +151,59 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	if (ok)
 		add_numbered(root, settings, &ok);
 	if (ok)
+		add_sums(root, sums, &ok);
+	if (ok)
 		printed = cJSON_Print(root);
+	if (printed)
+		sum_put(printed);
 	cJSON_Delete(root);
 	return printed;
 }
 
-int bundle_settings_write(
-	const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error)
+/* Of a profile list that was not staged: the one that is there. One that is missing is the hook's to refuse. */
+static int sum_of_file(const struct bundle *bundle, enum bundle_list list, uint64_t *sum, struct error *error)
 {
-	cleanup_free char *printed = settings_print(identity, settings);
+	cleanup_free char *data = NULL;
+	struct error unread = {0};
+	size_t length;
+	int result = bundle_read(bundle, bundle_list_file(list), BUNDLE_LIST_MAX, &data, &length, &unread);
+
+	if (result && result != -ENOENT)
+		return error_set(error, unread.code, "%s", unread.text);
+	*sum = result ? bundle_sum("", 0) : bundle_sum(data, length);
+	return 0;
+}
+
+int bundle_stage_add_settings(
+	struct bundle_stage *stage, const struct bundle_identity *identity, const struct settings *settings, struct error *error)
+{
+	cleanup_free char *printed = NULL;
 	struct bundle_identity identity_back = {0};
 	struct settings settings_back;
-	int result;
+	int result = 0;
 
+	if (!stage->has_allowed)
+		result = sum_of_file(stage->bundle, BUNDLE_PROFILE_ALLOWED, &stage->sums.allowed, error);
+	if (!result && !stage->has_domains)
+		result = sum_of_file(stage->bundle, BUNDLE_PROFILE_DOMAINS, &stage->sums.domains, error);
+	if (result)
+		return result;
+	printed = settings_print(identity, &stage->sums, settings);
 	if (!printed)
 		return error_errno(error, ENOMEM, "%s", BUNDLE_SETTINGS);
 	/* What the hook would refuse must fail here, where the user sees it. */
 	result = bundle_settings_parse(printed, strlen(printed), &identity_back, &settings_back, error);
 	bundle_identity_free(&identity_back);
-	return result ? result : bundle_write(bundle, BUNDLE_SETTINGS, printed, strlen(printed), error);
+	return result ? result : bundle_stage_add(stage, BUNDLE_SETTINGS, printed, strlen(printed), error);
+}
+
+int bundle_settings_write(
+	const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error)
+{
+	cleanup_bundle_stage struct bundle_stage stage = {.bundle = bundle};
+	int result = bundle_stage_add_settings(&stage, identity, settings, error);
+
+	return result ? result : bundle_stage_commit(&stage, error);
 }
 
 /* ---- reading ---- */
@@ -242,9 +347,12 @@ int bundle_settings_parse(const char *data, size_t length, struct bundle_identit
 	if ((result = json_check_keys(&json, keys, KEY_COUNT)) || (result = read_identity(&json, identity)) ||
 		(result = read_words(&json, settings)) || (result = read_budget(&json, settings)) ||
 		(result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
-		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)))
+		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)) ||
+		(result = json_strings(&json, "published", SETTINGS_PUBLISHED_MAX, read_published, settings)) ||
+		(result = sum_take(&json, "sum_allowed", &identity->sums.allowed)) ||
+		(result = sum_take(&json, "sum_domains", &identity->sums.domains)))
 		return result;
-	return json_strings(&json, "published", SETTINGS_PUBLISHED_MAX, read_published, settings);
+	return sum_check(&json, data, length);
 }
 
 int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *identity, struct settings *settings, struct error *error)
@@ -256,5 +364,9 @@ int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *id
 	*identity = (struct bundle_identity){0};
 	settings_init(settings);
 	result = bundle_read(bundle, BUNDLE_SETTINGS, SETTINGS_OCTETS_MAX, &data, &length, error);
+	if (result == -ENOENT)
+		return error_set(error, ENOENT,
+			"%s is missing: a `run` or an `rm` was interrupted, or the folder is of an older tool; run the container anew",
+			BUNDLE_SETTINGS);
 	return result ? result : bundle_settings_parse(data, length, identity, settings, error);
 }

@@ -130,10 +130,14 @@ static int verify_inside(void *context, struct error *error)
 static void assert_agreement(const char *after)
 {
 	cleanup_policy struct policy *policy = NULL;
+	struct bundle_identity identity;
+	struct settings settings;
 	struct ruleset ruleset = {.state = SHIELD_UP, .settings = &rig.settings};
 	struct error error = {0};
 
-	assert_int_equal(bundle_policy_load(&rig.bundle, &policy, &error), 0);
+	assert_int_equal(bundle_settings_read(&rig.bundle, &identity, &settings, &error), 0);
+	assert_int_equal(bundle_policy_load(&rig.bundle, &identity.sums, &policy, &error), 0);
+	bundle_identity_free(&identity);
 	ruleset.allowed = policy_allowed_nets(policy);
 	ruleset.denied = policy_denied_nets(policy);
 	if (netns_run(rig.inside_fd, verify_inside, &ruleset, &error))

@@ -212,7 +212,7 @@ static enum shield_state state_seen(void)
 	assert_int_equal(table_read(&json), 0);
 	assert_int_equal(bundle_settings_read(&bundle, &identity, &settings, &error), 0);
 	bundle_identity_free(&identity);
-	assert_int_equal(bundle_policy_load(&bundle, &policy, &error), 0);
+	assert_int_equal(bundle_policy_load(&bundle, &identity.sums, &policy, &error), 0);
 	ruleset.allowed = policy_allowed_nets(policy);
 	ruleset.denied = policy_denied_nets(policy);
 	state = verify_state(&ruleset, json, &error);
@@ -441,9 +441,37 @@ static void break_no_profile_list(void)
 {
 	unlink(in_folder("bundle/profile.allowed"));
 }
+static void settings_make(const char *version);
 static void break_profile_list(void)
 {
 	file_make("bundle/profile.allowed", "10.0.0.1/8\n", 0600);
+	settings_make(SHIELD_VERSION);
+}
+static void break_other_allowed(void)
+{
+	file_make("bundle/profile.allowed", "0.0.0.0/1\n", 0600);
+}
+static void break_other_domains(void)
+{
+	file_make("bundle/profile.domains", "example.com # base.txt:4\nexample.org # base.txt:5\n", 0600);
+}
+/* One octet of the settings, which stay what could be meant. */
+static void break_settings_octet(void)
+{
+	cleanup_free char *content = file_content("bundle/" BUNDLE_SETTINGS);
+	char *word = strstr(content, "\"budget_names\"");
+
+	assert_non_null(word);
+	word[strcspn(word, "123456789")]++;
+	file_make("bundle/" BUNDLE_SETTINGS, content, 0600);
+}
+static void break_older_format(void)
+{
+	file_make("bundle/" BUNDLE_SETTINGS, "{\"format\":1,\"version\":\"" SHIELD_VERSION "\",\"container\":\"web\"}", 0600);
+}
+static void break_newer_format(void)
+{
+	file_make("bundle/" BUNDLE_SETTINGS, "{\"format\":3,\"version\":\"" SHIELD_VERSION "\",\"container\":\"web\"}", 0600);
 }
 static void break_list_owner(void)
 {
@@ -489,14 +517,25 @@ static void break_system_folder(void)
 	strcpy(told.state_dir, "/etc");
 }
 
-static void break_version_of_bundle(void)
+static void settings_make(const char *version)
 {
-	struct bundle_identity identity = {.container = "web", .version = "0.9.9"};
+	struct bundle_identity identity = {.container = "web"};
 	struct settings settings;
 
+	strcpy(identity.version, version);
 	settings_init(&settings);
 	settings.via = SETTINGS_VIA_HOST;
 	assert_int_equal(bundle_settings_write(&bundle, &identity, &settings, NULL), 0);
+}
+
+static void break_version_of_bundle(void)
+{
+	settings_make("0.9.9");
+}
+
+static void break_newer_version_of_bundle(void)
+{
+	settings_make("99.0.0");
 }
 
 static void break_capability(void)
@@ -551,6 +590,12 @@ static const struct failure {
 	{"forwarder hangs", break_slow_forwarder, "was not ready within 5000 ms", false},
 	{"container of another version", break_version_of_container, "made for terok-shield 0.9.9", false},
 	{"bundle of another version", break_version_of_bundle, "written by terok-shield 0.9.9", false},
+	{"bundle of a newer version", break_newer_version_of_bundle, "written by terok-shield 99.0.0", false},
+	{"bundle of an older format", break_older_format, "has format 1, this program reads 2", false},
+	{"bundle of a newer format", break_newer_format, "has format 3, this program reads 2", false},
+	{"settings with a wrong octet", break_settings_octet, "settings.json: its checksum is not right", false},
+	{"the networks of another run", break_other_allowed, "profile.allowed: it is not the one that settings.json was written with", false},
+	{"the names of another run", break_other_domains, "profile.domains: it is not the one that settings.json was written with", false},
 	{"bundle of another name", break_name, "belongs to container 'web', not to 'other'", false},
 	{"no profiles annotation", break_profiles_annotation, "called by mistake", true},
 	{"bundle of another owner", break_owner, "", true},
@@ -629,10 +674,11 @@ static void bundle_fill(void)
 
 	settings_init(&settings);
 	settings.via = SETTINGS_VIA_HOST;
-	if (bundle_create(&bundle, in_folder("bundle"), &error) || bundle_settings_write(&bundle, &identity, &settings, &error))
-		fail_msg("%s", error.text);
+	assert_int_equal(bundle_create(&bundle, in_folder("bundle"), &error), 0);
 	file_make("bundle/profile.allowed", "203.0.113.0/24 # base.txt:3\n10.1.0.0/24\n198.0.0.0/8\n2001:db8:1::/48\n", 0600);
 	file_make("bundle/profile.domains", "example.com # base.txt:4\n", 0600);
+	if (bundle_settings_write(&bundle, &identity, &settings, &error))
+		fail_msg("%s", error.text);
 }
 
 static void folder_fill(void)

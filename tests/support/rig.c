@@ -241,10 +241,14 @@ static void ruleset_start(struct rig *rig)
 {
 	cleanup_policy struct policy *policy = NULL;
 	cleanup_text struct text commands = {0};
+	struct bundle_identity identity = {.container = "rig", .version = SHIELD_VERSION};
+	struct settings settings;
 	struct error error = {0};
 	struct ruleset ruleset = {.state = SHIELD_UP, .settings = &rig->settings};
 
-	if (bundle_policy_load(&rig->bundle, &policy, &error))
+	if (bundle_settings_write(&rig->bundle, &identity, &rig->settings, &error) ||
+		bundle_settings_read(&rig->bundle, &identity, &settings, &error) ||
+		bundle_policy_load(&rig->bundle, &identity.sums, &policy, &error))
 		rig_die("policy: %s", error.text);
 	ruleset.allowed = policy_allowed_nets(policy);
 	ruleset.denied = policy_denied_nets(policy);

@@ -40,9 +40,10 @@ static void bundle_make(const char *name)
 	settings_init(&settings);
 	settings.via = SETTINGS_VIA_HOST;
 	strcpy(identity.container, name);
-	if (bundle_create(&bundle, path, &error) || bundle_settings_write(&bundle, &identity, &settings, &error) ||
+	if (bundle_create(&bundle, path, &error) ||
 		bundle_write(&bundle, "profile.allowed", "192.0.2.0/24 # /p/a.txt:7\n", 26, &error) ||
 		bundle_write(&bundle, "profile.domains", "example.com:443 # /p/a.txt:3\n", 29, &error) ||
+		bundle_settings_write(&bundle, &identity, &settings, &error) ||
 		bundle_write(&bundle, "deny.list", "# by hand\n192.0.2.9\n", 20, &error) ||
 		bundle_write(&bundle, BUNDLE_CONTAINER_ID, "0123456789ab\n", 13, &error))
 		fail_msg("%s", error.text);

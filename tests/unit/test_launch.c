@@ -150,7 +150,7 @@ static void the_bundle_has_what_hook_and_forwarder_read(void **state)
 	assert_string_equal(identity.profiles[0], "my");
 	assert_int_equal(settings.via, SETTINGS_VIA_HOST);
 	assert_int_equal(settings.published_count, 1);
-	assert_int_equal(bundle_policy_load(&launch.bundle, &policy, &error), 0);
+	assert_int_equal(bundle_policy_load(&launch.bundle, &identity.sums, &policy, &error), 0);
 	assert_int_equal(policy_name_count(policy), 1);
 	assert_int_equal(bundle_read(&launch.bundle, "hooks/terok-shield-createRuntime.json", 4096, &hook, NULL, &error), 0);
 	assert_non_null(strstr(hook, "\"args\": [\"terok-shield-hook\", \"createRuntime\"]"));
@@ -175,6 +175,8 @@ static void verdicts_survive_a_new_container_and_a_bypass_does_not(void **state)
 		struct error error = {0};
 		struct rule rule;
 		cleanup_policy struct policy *policy = NULL;
+		struct bundle_identity identity;
+		struct settings settings;
 		enum shield_state now;
 		bool changed;
 
@@ -185,7 +187,9 @@ static void verdicts_survive_a_new_container_and_a_bypass_does_not(void **state)
 		assert_int_equal(launch_prepare(&second, &options, &podman, &error), 0);
 		assert_int_equal(bundle_state_read(&second.bundle, &now, &error), 0);
 		assert_int_equal(now, cases[i].after);
-		assert_int_equal(bundle_policy_load(&second.bundle, &policy, &error), 0);
+		assert_int_equal(bundle_settings_read(&second.bundle, &identity, &settings, &error), 0);
+		assert_int_equal(bundle_policy_load(&second.bundle, &identity.sums, &policy, &error), 0);
+		bundle_identity_free(&identity);
 		assert_int_equal(policy_name_count(policy), 2);
 		launch_free(&first);
 		launch_free(&second);
