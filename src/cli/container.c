@@ -186,7 +186,7 @@ void container_audit(const struct container *container, const char *action, cons
 	int rc = audit_write(
 		&container->bundle, container->identity.container, &(struct audit_event){.action = action, .dest = dest, .detail = detail});
 	if (rc)
-		fprintf(stderr, "note: the audit log could not be written: %s\n", strerror(-rc));
+		fprintf(stderr, "note: %s/%s could not be written: %s\n", container->bundle.path, BUNDLE_AUDIT, strerror(-rc));
 }
 
 int container_ruleset(const struct container *container, struct ruleset *ruleset, struct policy **policy, struct error *error)

@@ -35,6 +35,28 @@ bool bundle_name_is_safe(const char *name)
 	return length > 0 && length <= NAME_SAFE_MAX;
 }
 
+const char *bundle_remedy(int code)
+{
+	switch (code) {
+	case ENOSPC:
+	case EDQUOT:
+		return "; make room there and say it again";
+	case EROFS:
+		return "; make the file system writable, or name another folder with --state-dir";
+	case EMFILE:
+	case ENFILE:
+		return "; raise the limit (ulimit -n) or end other programs";
+	default:
+		return "";
+	}
+}
+
+/* The folder cannot be made ready. Returns -code. */
+static int folder_failed(const char *path, const char *what, int code, struct error *error)
+{
+	return error_set(error, code, "state folder '%s': cannot %s: %s%s", SHOWN(path), what, strerror(code), bundle_remedy(code));
+}
+
 /* The checks that the bundle's folder had, for hooks/. Returns its descriptor. */
 static int hooks_open(int bundle_fd, struct error *error)
 {
@@ -63,14 +85,14 @@ static int bundle_open_checked(struct bundle *bundle, const char *path, bool cre
 	if (fd < 0)
 		return fd;
 	if (create && fchmod(fd, 0700))
-		return error_errno(error, errno, "state folder '%s': cannot set its mode", SHOWN(path));
+		return folder_failed(path, "set its mode", errno, error);
 	if (create && mkdirat(fd, HOOKS, 0700) && errno != EEXIST)
-		return error_errno(error, errno, "state folder '%s': cannot make %s", SHOWN(path), HOOKS);
+		return folder_failed(path, "make " HOOKS, errno, error);
 	hooks = hooks_open(fd, error);
 	if (hooks < 0 && hooks != -ENOENT)
 		return error_prefix(error, "state folder '%s'", SHOWN(path));
 	if (create && hooks >= 0 && fchmod(hooks, 0700))
-		result = error_errno(error, errno, "state folder '%s': cannot set the mode of %s", SHOWN(path), HOOKS);
+		result = folder_failed(path, "set the mode of " HOOKS, errno, error);
 	cleanup_close_fd(&hooks);
 	if (result)
 		return result;
@@ -125,25 +147,6 @@ static int file_check(const struct stat *status, const char *name, struct error 
 	return 0;
 }
 
-/* What to do about a file that cannot be opened or written. */
-static const char *remedy(int code)
-{
-	switch (code) {
-	case ENOSPC:
-	case EDQUOT:
-		return "; make room there and say it again";
-	case EROFS:
-		return "; make the file system writable, or name another folder with --state-dir";
-	case EMFILE:
-	case ENFILE:
-		return "; raise the limit (ulimit -n) or end other programs";
-	case ENOENT:
-		return "; the folder was removed meanwhile: run the container anew";
-	default:
-		return "";
-	}
-}
-
 int bundle_file_open(const struct bundle *bundle, const char *name, int flags, struct error *error)
 {
 	const char *base;
@@ -162,7 +165,7 @@ int bundle_file_open(const struct bundle *bundle, const char *name, int flags, s
 		return error_set(error, EPERM, "%s: it is a symbolic link; remove it and prepare the container anew", SHOWN(name));
 	if (fd < 0 || fstat(fd, &status)) {
 		result = errno;
-		return error_set(error, result, "%s/%s: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result), remedy(result));
+		return error_set(error, result, "%s/%s: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result), bundle_remedy(result));
 	}
 	result = file_check(&status, name, error);
 	return result ? result : take_fd(fd);
@@ -205,7 +208,8 @@ mode_t bundle_file_mode(const char *name)
 
 int bundle_write_failed(const struct bundle *bundle, const char *name, int code, struct error *error)
 {
-	return error_set(error, code, "%s/%s: cannot replace it: %s; it stays as it was%s", SHOWN(bundle->path), SHOWN(name), strerror(code), remedy(code));
+	return error_set(error, code, "%s/%s: cannot replace it: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(code),
+		code == ENOENT ? "; the folder was removed meanwhile: run the container anew" : bundle_remedy(code));
 }
 
 static int file_write(const struct bundle *bundle, const char *name, bool durable, const void *data, size_t length, struct error *error)
@@ -238,12 +242,15 @@ int bundle_remove(const struct bundle *bundle, const char *name, struct error *e
 {
 	const char *base;
 	cleanup_fd int folder = bundle_file_folder(bundle, name, &base, error);
+	int result;
 
 	if (folder == -ENOENT)
 		return 0;
 	if (folder < 0)
 		return folder;
-	if (unlinkat(folder, base, 0) && errno != ENOENT)
-		return error_errno(error, errno, "%s: cannot remove it", SHOWN(name));
+	if (unlinkat(folder, base, 0) && errno != ENOENT) {
+		result = errno;
+		return error_set(error, result, "%s/%s: cannot remove it: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result), bundle_remedy(result));
+	}
 	return 0;
 }

@@ -20,6 +20,9 @@ int bundle_file_folder(const struct bundle *bundle, const char *name, const char
 /* The mode that a file of the bundle has. */
 mode_t bundle_file_mode(const char *name);
 
+/* What to do about it, to be put behind a text about a file that cannot be opened, written or removed: "; ...", or "". code: an errno. */
+const char *bundle_remedy(int code);
+
 /* Says that a file could not be written, for which reason, and what to do about it. Returns -code. */
 int bundle_write_failed(const struct bundle *bundle, const char *name, int code, struct error *error);
 

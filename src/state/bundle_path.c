@@ -260,9 +260,11 @@ static int walk_step(struct walk *walk)
 	if (strcmp(component, ".") == 0) /* of a link's target; the path itself has none */
 		return 0;
 	fd = component_open(walk, component);
-	if (fd < 0 || fstat(fd, &status))
-		return error_errno(
-			walk->error, errno, "state folder '%s': %s/%s", SHOWN(walk->path), SHOWN(walk->resolved), SHOWN(component));
+	if (fd < 0 || fstat(fd, &status)) {
+		result = errno;
+		return error_set(walk->error, result, "state folder '%s': %s/%s: %s%s", SHOWN(walk->path), SHOWN(walk->resolved),
+			SHOWN(component), strerror(result), bundle_remedy(result));
+	}
 	if (S_ISLNK(status.st_mode))
 		return walk_follow(walk, fd, &status, component);
 	if (!S_ISDIR(status.st_mode))
