@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -86,11 +87,23 @@ uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t length
 	return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
 }
 
+static _Thread_local uint16_t pool[HASH_POOL_OCTETS / 2];
+static _Thread_local size_t left; /* of the pool */
+
+/* A child that went on with its parent's pool would draw what the parent, or the next child, draws too. */
+static void pool_drop(void)
+{
+	left = 0;
+}
+
+__attribute__((constructor)) static void pool_watch_forks(void)
+{
+	if (pthread_atfork(NULL, NULL, pool_drop))
+		abort();
+}
+
 uint16_t hash_random16(void)
 {
-	static _Thread_local uint16_t pool[HASH_POOL_OCTETS / 2];
-	static _Thread_local size_t left;
-
 	if (left == 0) {
 		hash_random_fill(pool, sizeof(pool));
 		left = sizeof(pool) / sizeof(pool[0]);

@@ -15,7 +15,7 @@ struct hash_key hash_key_random(void);
 
 uint64_t hash_bytes(const struct hash_key *key, const void *bytes, size_t length);
 
-/* 16 unpredictable bits, from a pool that getrandom(2) fills 256 octets at a time. */
+/* 16 unpredictable bits, from a pool that getrandom(2) fills 256 octets at a time. A child of fork(2) begins a pool of its own. */
 uint16_t hash_random16(void);
 
 #endif

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 
@@ -67,6 +69,35 @@ static void random_numbers_do_not_repeat_with_the_pool(void **state)
 	assert_true(distinct > 1800);
 }
 
+/* What two children and their parent draw from a pool that was there before the fork: 4 numbers each. */
+static void a_child_does_not_draw_what_its_parent_or_its_sibling_draws(void **state)
+{
+	uint16_t drawn[3][4];
+
+	(void)state;
+	hash_random16();
+	for (int i = 0; i < 2; i++) {
+		int ends[2];
+		pid_t child;
+
+		assert_int_equal(pipe(ends), 0);
+		child = fork();
+		for (int j = 0; j < 4 && child == 0; j++)
+			drawn[i][j] = hash_random16();
+		if (child == 0)
+			_exit(write(ends[1], drawn[i], sizeof(drawn[i])) != sizeof(drawn[i]));
+		assert_int_equal(read(ends[0], drawn[i], sizeof(drawn[i])), sizeof(drawn[i]));
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	for (int j = 0; j < 4; j++)
+		drawn[2][j] = hash_random16();
+	assert_memory_not_equal(drawn[0], drawn[1], sizeof(drawn[0]));
+	assert_memory_not_equal(drawn[0], drawn[2], sizeof(drawn[0]));
+	assert_memory_not_equal(drawn[1], drawn[2], sizeof(drawn[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +105,7 @@ int main(void)
 		cmocka_unit_test(each_half_of_the_key_changes_the_hash),
 		cmocka_unit_test(two_random_keys_differ),
 		cmocka_unit_test(random_numbers_do_not_repeat_with_the_pool),
+		cmocka_unit_test(a_child_does_not_draw_what_its_parent_or_its_sibling_draws),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
