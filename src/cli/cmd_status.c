@@ -26,13 +26,21 @@ static int container_json(const struct container *container, const struct look *
 	return output_json(root, failed, error);
 }
 
+/* One that does not run has no rules to compare; its bundle is read as the hook will. */
+static int bundle_check(const struct container *container, struct error *error)
+{
+	cleanup_policy struct policy *policy = NULL;
+	struct ruleset ruleset;
+	return container->running ? 0 : container_ruleset(container, &ruleset, &policy, error);
+}
+
 static enum command_exit container_status(const struct command_options *options, struct error *error)
 {
 	cleanup_container struct container container = CONTAINER_INIT;
 	cleanup_look struct look look = {0};
 	if (container_open(&container, options, error))
 		return COMMAND_FAILED;
-	if (look_take_parts(&look, &container, 0, error)) {
+	if (bundle_check(&container, error) || look_take_parts(&look, &container, 0, error)) {
 		if (!options->json)
 			puts(shield_state_name(SHIELD_ERROR));
 		return COMMAND_FAILED;

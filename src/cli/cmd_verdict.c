@@ -117,10 +117,8 @@ static int sets_change(struct verdict *verdict, struct error *error)
 {
 	cleanup_policy struct policy *policy = NULL;
 	struct ruleset ruleset;
-	if (!verdict->container.running)
-		return 0;
 	int rc = container_ruleset(&verdict->container, &ruleset, &policy, error);
-	if (rc)
+	if (rc || !verdict->container.running)
 		return rc;
 	verdict->state = ruleset.state;
 	rc = inside_run(&verdict->container.runtime, kernel_work, &ruleset, NULL, error);

@@ -368,5 +368,9 @@ int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *id
 		return error_set(error, ENOENT,
 			"%s is missing: a `run` or an `rm` was interrupted, or the folder is of an older tool; run the container anew",
 			BUNDLE_SETTINGS);
-	return result ? result : bundle_settings_parse(data, length, identity, settings, error);
+	if (!result)
+		result = bundle_settings_parse(data, length, identity, settings, error);
+	if (result == -EINVAL && error)
+		return error_set(error, EINVAL, "%s; it was damaged or edited: remove the container and run it anew", error->text);
+	return result;
 }

@@ -25,6 +25,7 @@
 #include "fw/netns.h"
 #include "fw/readback.h"
 #include "fw/setwriter.h"
+#include "support/crash.h"
 #include "support/rig.h"
 
 #define KILLS        200
@@ -213,6 +214,34 @@ static void a_command_that_is_killed_is_completed_by_the_next(void **unused)
 	}
 	print_message("%u of %u were killed, %u had reported that they were done\n", killed, KILLS, reported);
 	assert_in_range(killed, KILLS / 10, KILLS);
+}
+
+static int command_call(void *context)
+{
+	const char *const *words = context;
+	char *arguments[] = {program, (char *)words[0], "rig", "--task-state-dir", rig.folder, (char *)words[1], (char *)words[2]};
+
+	return command_main(sizeof(arguments) / sizeof(*arguments), arguments);
+}
+
+static void a_command_that_is_killed_at_any_call_is_completed_by_the_next(void **unused)
+{
+	static const char *const commands[][3] = {{"allow", "192.0.2.201", "crash.test"}, {"deny", "192.0.2.201", "crash.test"}};
+
+	(void)unused;
+	for (size_t i = 0; i < 2; i++) {
+		unsigned n = 0;
+
+		for (int status = -1; status < 0; n++) {
+			assert_int_equal(crash_run(command_call, (void *)commands[!i], CRASH_NEVER, NULL), 0);
+			status = crash_run(command_call, (void *)commands[i], n, NULL);
+			run_well("allow", n & 1 ? "192.0.2.202" : "192.0.2.203");
+			assert_agreement(commands[i][0]);
+			if (status == 0)
+				assert_true(list_has(i ? BUNDLE_DENY_LIST : BUNDLE_LIVE_ALLOWED, commands[i][1]));
+		}
+		assert_in_range(n, 10, 200);
+	}
 }
 
 static void commands_at_once_lose_no_entry(void **unused)
@@ -541,6 +570,7 @@ int main(void)
 		cmocka_unit_test(a_deny_wins_over_an_allow_and_the_allow_says_so), /* first: later names share its address */
 		cmocka_unit_test(commands_at_once_lose_no_entry),
 		cmocka_unit_test(a_command_that_is_killed_is_completed_by_the_next),
+		cmocka_unit_test(a_command_that_is_killed_at_any_call_is_completed_by_the_next),
 		cmocka_unit_test(rules_shows_every_learned_element_as_nft_does),
 		cmocka_unit_test(hostile_words_are_refused_in_one_line_and_nothing_is_written),
 	};

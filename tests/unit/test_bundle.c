@@ -475,6 +475,48 @@ static void a_bundle_that_is_swapped_after_it_was_opened_stays_the_one_that_was_
 	assert_string_equal(data, "checked");
 }
 
+static void a_bundle_whose_folder_was_removed_says_so_at_each_write(void **state)
+{
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	cleanup_bundle_stage struct bundle_stage stage = {.bundle = &bundle};
+	static const char *const names[] = {"x", "hooks/x"};
+	(void)state;
+
+	assert_int_equal(bundle_create(&bundle, below("web"), NULL), 0);
+	assert_int_equal(rmdir(below("web/hooks")) || rmdir(below("web")), 0);
+	for (size_t i = 0; i < 2; i++) {
+		struct error error = {0};
+
+		assert_int_equal(bundle_write(&bundle, names[i], "x", 1, &error), -ENOENT);
+		assert_non_null(strstr(error.text, "the folder was removed meanwhile: run the container anew"));
+		assert_non_null(strstr(error.text, below("web")));
+		error = (struct error){0};
+		assert_int_equal(bundle_stage_add(&stage, names[i], "x", 1, &error), -ENOENT);
+		assert_non_null(strstr(error.text, "the folder was removed meanwhile: run the container anew"));
+	}
+	assert_int_equal(bundle_lock(&bundle, 10, NULL), -ENOENT);
+	assert_int_equal(stage.count, 0);
+}
+
+static void what_was_staged_and_dropped_leaves_nothing(void **state)
+{
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	struct bundle_stage stage = {.bundle = &bundle};
+	(void)state;
+
+	assert_int_equal(bundle_create(&bundle, below("web"), NULL), 0);
+	for (unsigned i = 0; i < BUNDLE_STAGE_MAX; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%s%u", i & 1 ? "hooks/" : "", i);
+		assert_int_equal(bundle_stage_add(&stage, name, "x", 1, NULL), 0);
+	}
+	assert_int_equal(bundle_stage_add(&stage, "more", "x", 1, NULL), -E2BIG);
+	bundle_stage_drop(&stage);
+	assert_int_equal(rmdir(below("web/hooks")), 0);
+	assert_int_equal(rmdir(below("web")), 0);
+}
+
 static void a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(void **state)
 {
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
@@ -737,6 +779,8 @@ int main(void)
 		in_folder(a_file_is_replaced_and_read_and_removed),
 		in_folder(a_file_that_others_could_have_made_or_changed_is_not_read),
 		in_folder(a_bundle_that_is_swapped_after_it_was_opened_stays_the_one_that_was_checked),
+		in_folder(a_bundle_whose_folder_was_removed_says_so_at_each_write),
+		in_folder(what_was_staged_and_dropped_leaves_nothing),
 		in_folder(a_link_in_the_place_of_a_file_is_replaced_and_not_written_through),
 		in_folder(the_lock_excludes_and_ends_with_its_descriptor),
 		in_folder(settings_come_back_as_they_were_written),

@@ -331,6 +331,54 @@ static void each_list_and_the_settings_belong_to_each_other(void **state)
 		view_take(&view);
 		assert_int_equal(view.found, REFUSED);
 		assert_non_null(strstr(view.refusal, "settings.json"));
+		/* The commands say so too, and leave the lists alone. */
+		shell("cat '%s'/live.* '%s'/den* >'%s/before'", bundle_path, bundle_path, folder);
+		assert_int_equal(crash_run(command_run, WORDS("status", "web"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		assert_int_equal(crash_run(command_run, WORDS("why", "web", "new.test"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		assert_int_equal(crash_run(command_run, WORDS("allow", "web", "198.18.0.1"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		assert_int_equal(crash_run(command_run, WORDS("deny", "web", "live.test"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		shell("cat '%s'/live.* '%s'/den* | cmp - '%s/before'", bundle_path, bundle_path, folder);
+	}
+}
+
+/* What an installation finds in place of its own settings, and what it says. */
+static const struct release {
+	const char *settings; /* NULL: none */
+	const char *says;
+} releases[] = {
+	{"{\"format\":1,\"version\":\"0.9.0\",\"container\":\"web\",\"profiles\":[]}", "it has format 1, this program reads 2"},
+	{"{\"format\":0}", "it has format 0, this program reads 2"},
+	{"{\"format\":3,\"version\":\"9.0.0\",\"new\":[]}", "it has format 3, this program reads 2"},
+	{"{\"format\":99999}", "it has format 99999, this program reads 2"},
+	{"{\"version\":\"9.0.0\"}", "'format' is missing"},
+	{"", "it is not JSON"},
+	{NULL, "settings.json is missing"}, /* the older tool had none */
+};
+
+static void a_bundle_of_another_release_is_refused_and_the_next_prepare_takes_its_verdicts_over(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++) {
+		cleanup_view struct view view, after;
+
+		old_state_make();
+		shell("rm '%s/settings.json'", bundle_path);
+		if (releases[i].settings)
+			shell("umask 077; echo '%s' >'%s/settings.json'", releases[i].settings, bundle_path);
+		view_take(&view);
+		assert_int_equal(view.found, REFUSED);
+		if (!strstr(view.refusal, releases[i].says))
+			fail_msg("%s: %s", releases[i].says, view.refusal);
+		if (!strstr(view.refusal, "run the container anew") && !strstr(view.refusal, "run it anew"))
+			fail_msg("refused without a remedy: %s", view.refusal);
+		assert_int_equal(crash_run(command_run, WORDS("status", "web"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		assert_int_equal(crash_run(command_run, WORDS("allow", "web", "198.18.0.1"), CRASH_NEVER, NULL), COMMAND_FAILED);
+		shell("printf 'reject: reset\n' >'%s/config/config.yml'", folder);
+		run_well(PREPARE("new"));
+		view_take(&after);
+		assert_int_equal(after.found, NEW);
+		verdicts_hold(after.policy);
+		assert_false(allows(after.policy, "198.18.0.1"));
 	}
 }
 
@@ -388,6 +436,7 @@ int main(void)
 		cmocka_unit_test(an_rm_killed_at_any_call_leaves_the_bundle_whole_or_refused_and_no_deny_is_lost_before_its_allow),
 		cmocka_unit_test(an_allow_or_deny_killed_at_any_call_keeps_each_verdict_old_or_new_and_all_others),
 		cmocka_unit_test(each_list_and_the_settings_belong_to_each_other),
+		cmocka_unit_test(a_bundle_of_another_release_is_refused_and_the_next_prepare_takes_its_verdicts_over),
 		cmocka_unit_test(an_octet_of_the_settings_that_changes_is_found),
 		cmocka_unit_test(without_a_change_no_file_is_written),
 	};
