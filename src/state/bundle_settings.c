@@ -63,7 +63,7 @@ static size_t summed_length(const char *data, size_t length)
 
 static int sum_check(const struct json *json, const char *data, size_t length)
 {
-	uint64_t sum;
+	uint64_t sum = 0;
 	int result = sum_take(json, "sum", &sum);
 
 	if (result)
