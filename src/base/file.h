@@ -20,12 +20,14 @@ int file_read(int dir_fd, const char *name, size_t max, char **data, size_t *len
  * error the temporary is removed and the old file stays. */
 int file_replace(int dir_fd, const char *name, mode_t mode, const void *data, size_t length);
 
-/* The first half of file_replace(), for whoever replaces several files together: the new content, on the disk, beside the file. What is left to do is renameat(2)
- * from temporary and fsync(2) of the folder, or unlinkat(2). name: without a folder. Nothing is left on an error. */
+/* The first half of file_replace(), for whoever replaces several files together: the new content, on the disk, beside the file. What is
+ * left to do is renameat(2) from temporary and fsync(2) of the folder, or unlinkat(2). name: without a folder. Nothing is left on an
+ * error. */
 int file_stage(int folder_fd, const char *name, mode_t mode, const void *data, size_t length, char temporary[NAME_MAX + 1]);
 
-/* The same as file_replace() without waiting for the disk, for what means nothing after a crash of the machine: that may leave the old content, the new, or none. A few fsync(2) cost
- * more than the rest of a container's start. owner, group: of the new file; -1 leaves them as the process makes them. */
+/* The same as file_replace() without waiting for the disk, for what means nothing after a crash of the machine: that may leave the old
+ * content, the new, or none. A few fsync(2) cost more than the rest of a container's start. owner, group: of the new file; -1 leaves them
+ * as the process makes them. */
 int file_replace_volatile(int dir_fd, const char *name, mode_t mode, uid_t owner, gid_t group, const void *data, size_t length);
 
 /* Writes all octets to fd, going on after short writes and EINTR. */

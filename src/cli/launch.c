@@ -1,10 +1,10 @@
 /* Configuration, profiles and podman's flags become a state bundle and podman's flags.
  *
- * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written
- * under its lock, all files that change together (bundle.h, "several files replaced together"), settings.json last; then the flags are
- * made. Until the first of them is put into place, a failure or a crash leaves the old state; from the last on the new one holds; in between,
- * settings and profile lists do not fit each other and everybody refuses them. What `allow`, `deny` and `block` said stays from one container of a name to the next; a bypass (`down`) ends with the
- * container that it was made for. */
+ * Theory of operation. Everything that can be wrong (configuration, profiles, networks) is read first; then the bundle is written under
+ * its lock, all files that change together (bundle.h, "several files replaced together"), settings.json last; then the flags are made.
+ * Until the first of them is put into place, a failure or a crash leaves the old state; from the last on the new one holds; in between,
+ * settings and profile lists do not fit each other and everybody refuses them. What `allow`, `deny` and `block` said stays from one
+ * container of a name to the next; a bypass (`down`) ends with the container that it was made for. */
 #include "cli/launch.h"
 
 #include <arpa/inet.h>
@@ -350,8 +350,8 @@ static int name_check(const struct launch *launch, const struct podman_flags *po
 		return error_prefix(error, "asking podman whether the name is free");
 	if (ids[strspn(ids, " \n")] == '\0')
 		return 0;
-	return error_set(error, EBUSY, "the name %s is already in use by a stopped container: podman start it, podman rm it%s", launch->identity.container,
-		podman ? ", or add --replace behind --" : "");
+	return error_set(error, EBUSY, "the name %s is already in use by a stopped container: podman start it, podman rm it%s",
+		launch->identity.container, podman ? ", or add --replace behind --" : "");
 }
 
 static int upstream_stage(struct bundle_stage *stage, const char *upstream, struct error *error)
@@ -362,7 +362,8 @@ static int upstream_stage(struct bundle_stage *stage, const char *upstream, stru
 }
 
 /* The settings come last, and before them the state: a crash may end a bypass early, never carry it over to a new container. */
-static int files_stage(struct bundle_stage *stage, const struct launch *launch, const struct profile_set *set, const char *upstream, struct error *error)
+static int files_stage(
+	struct bundle_stage *stage, const struct launch *launch, const struct profile_set *set, const char *upstream, struct error *error)
 {
 	int rc = profiles_stage(stage, set, error);
 	if (!rc)

@@ -250,7 +250,8 @@ int bundle_remove(const struct bundle *bundle, const char *name, struct error *e
 		return folder;
 	if (unlinkat(folder, base, 0) && errno != ENOENT) {
 		result = errno;
-		return error_set(error, result, "%s/%s: cannot remove it: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result), bundle_remedy(result));
+		return error_set(error, result, "%s/%s: cannot remove it: %s%s", SHOWN(bundle->path), SHOWN(name), strerror(result),
+			bundle_remedy(result));
 	}
 	return 0;
 }

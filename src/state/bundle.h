@@ -6,12 +6,13 @@
  * not writable by group or others; every file in it is regular, owned by the caller, not writable by others, opened with O_NOFOLLOW relative to the
  * folder's descriptor. Files are replaced whole. Whoever changes lists holds the lock (flock on `lock`), reads, changes, replaces.
  *
- * What `run` decides stands in several files. They are staged (written beside the old ones, on the disk) and then renamed in one go, settings.json last:
- * a disk that is full leaves the old state. settings.json has a checksum of itself and of the profile lists, so that whoever is killed between two renames,
- * or a disk that loses a file, leaves what is recognised as unfinished and refused: bundle_settings_read() and bundle_policy_load() take the old state or the
- * new one and nothing in between. It is against accidents. Who may write here may as well write a checksum that fits, and is the user whom all this serves.
- * The other files are not in it: live and deny lists and `state` change one by one while the container runs, in an order in which each step is a state that
- * was asked for; resolv.conf, upstream.dns and hooks/ are the same for each run or read by nobody of ours.
+ * What `run` decides stands in several files. They are staged (written beside the old ones, on the disk) and then renamed in one go,
+ * settings.json last: a disk that is full leaves the old state. settings.json has a checksum of itself and of the profile lists, so that
+ * whoever is killed between two renames, or a disk that loses a file, leaves what is recognised as unfinished and refused:
+ * bundle_settings_read() and bundle_policy_load() take the old state or the new one and nothing in between. It is against accidents. Who
+ * may write here may as well write a checksum that fits, and is the user whom all this serves. The other files are not in it: live and
+ * deny lists and `state` change one by one while the container runs, in an order in which each step is a state that was asked for;
+ * resolv.conf, upstream.dns and hooks/ are the same for each run or read by nobody of ours.
  *
  * The ownership check is against geteuid(): rootless, the hook runs as root of podman's user namespace, where the user's files belong to uid 0.
  */
@@ -91,14 +92,14 @@ struct bundle_identity {
 	char version[32];    /* of the program that wrote it */
 	char *profiles[BUNDLE_PROFILES_MAX]; /* owned */
 	size_t profile_count;
-	struct bundle_sums sums; /* of the profile lists that belong to the settings; bundle_settings_read() fills it, the writers do not look at it */
+	struct bundle_sums sums; /* of the profile lists that belong to the settings; only for bundle_settings_read() to fill */
 };
 void bundle_identity_free(struct bundle_identity *identity);
 
 /* Writes settings.json for the profile lists that are there. */
 int bundle_settings_write(const struct bundle *bundle, const struct bundle_identity *identity, const struct settings *settings, struct error *error);
-/* Unknown keys, missing keys, wrong types and another format number are errors (-EINVAL, -EPROTO) that name the file and key; a checksum that
- * does not fit is -EUCLEAN. identity: free it. */
+/* Unknown keys, missing keys, wrong types and another format number are errors (-EINVAL, -EPROTO) that name the file and key; a checksum
+ * that does not fit is -EUCLEAN. identity: free it. */
 int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *identity, struct settings *settings, struct error *error);
 
 /* ---- lists: one rule a line ---- */
@@ -114,9 +115,10 @@ enum bundle_list {
 #define BUNDLE_LIST_COUNT 6
 const char *bundle_list_file(enum bundle_list list);
 
-/* All six into a policy, each in its layer, deny lists as exclusions, sealed. A missing live or deny file is empty; a missing profile file is an error; a bad line is
- * an error with file and line. A comment "# FILE:LINE" behind a rule of a profile list becomes the rule's source and line; without it these are the list file's own.
- * sums: of the settings that were read before; a profile list that they do not fit is -EUCLEAN. policy: caller frees. */
+/* All six into a policy, each in its layer, deny lists as exclusions, sealed. A missing live or deny file is empty; a missing profile
+ * file is an error; a bad line is an error with file and line. A comment "# FILE:LINE" behind a rule of a profile list becomes the rule's
+ * source and line; without it these are the list file's own. sums: of the settings that were read before; a profile list that they do not
+ * fit is -EUCLEAN. policy: caller frees. */
 int bundle_policy_load(const struct bundle *bundle, const struct bundle_sums *sums, struct policy **policy, struct error *error);
 
 enum bundle_change {
@@ -143,8 +145,8 @@ struct bundle_stage {
 	struct bundle_sums sums;
 };
 
-/* Adds a file ("NAME" or "hooks/NAME", as bundle_write()); one that has this content already is left alone. Nothing that others see changes before
- * bundle_stage_commit(). */
+/* Adds a file ("NAME" or "hooks/NAME", as bundle_write()); one that has this content already is left alone. Nothing that others see
+ * changes before bundle_stage_commit(). */
 int bundle_stage_add(struct bundle_stage *stage, const char *name, const void *data, size_t length, struct error *error);
 /* Adds settings.json, for the profile lists that were added before or else are there. */
 int bundle_stage_add_settings(

@@ -70,8 +70,8 @@ static int sum_check(const struct json *json, const char *data, size_t length)
 		return result;
 	if (sum == bundle_sum(data, summed_length(data, length)))
 		return 0;
-	return error_set(json->error, EUCLEAN, "%s: its checksum is not right: it was damaged or edited; remove the container and run it anew",
-		BUNDLE_SETTINGS);
+	return error_set(json->error, EUCLEAN,
+		"%s: its checksum is not right: it was damaged or edited; remove the container and run it anew", BUNDLE_SETTINGS);
 }
 
 /* ---- writing ---- */

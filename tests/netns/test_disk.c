@@ -1,5 +1,6 @@
-/* The commands while the state folder's disk is full, without inodes, read-only or gone, and without file descriptors: an error that names the place and what to do,
- * and lists, settings and kernel as they were. The disk is a tmpfs of the test's own over /run, where the rig has its folder. */
+/* The commands while the state folder's disk is full, without inodes, read-only or gone, and without file descriptors: an error that
+ * names the place and what to do, and lists, settings and kernel as they were. The disk is a tmpfs of the test's own over /run, where the
+ * rig has its folder. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -50,10 +51,19 @@ static size_t upstream(void *context, const uint8_t *query, size_t length, bool 
 /* ---- running the program ---- */
 
 #define WORDS_MAX 12
-#define ON_RIG(command, ...) {command, "rig", "--task-state-dir", rig.folder, __VA_ARGS__}
+#define ON_RIG(command, ...)                                                                                                               \
+	{                                                                                                                                  \
+		command, "rig", "--task-state-dir", rig.folder, __VA_ARGS__                                                                \
+	}
 /* `prepare` and `rm` are tried on a bundle that is not running, on the same disk. */
-#define PREPARE(profile) {"--state-dir", DISK "/other", "prepare", "web", "--hooks", "--profiles", profile, "--profiles-dir", elsewhere}
-#define REMOVE           {"--state-dir", DISK "/other", "rm", "web"}
+#define PREPARE(profile)                                                                                                                   \
+	{                                                                                                                                  \
+		"--state-dir", DISK "/other", "prepare", "web", "--hooks", "--profiles", profile, "--profiles-dir", elsewhere              \
+	}
+#define REMOVE                                                                                                                             \
+	{                                                                                                                                  \
+		"--state-dir", DISK "/other", "rm", "web"                                                                                  \
+	}
 
 /* Its exit status. output: caller frees; may be NULL. descriptors: how many it may have, 0 for as many as this process. */
 static int run(const char *const words[WORDS_MAX], unsigned descriptors, char **output)
@@ -123,7 +133,8 @@ static struct snapshot snapshot_take(void)
 {
 	char command[512];
 
-	snprintf(command, sizeof(command), "find %s %s -type f ! -name 'audit.jsonl*' ! -name lock -exec cksum {} + 2>/dev/null | sort; true", rig.folder,
+	snprintf(command, sizeof(command),
+		"find %s %s -type f ! -name 'audit.jsonl*' ! -name lock -exec cksum {} + 2>/dev/null | sort; true", rig.folder,
 		DISK "/other");
 	return (struct snapshot){.kernel = rig_shell(&rig, "nft -s list table inet terok_shield"), .files = outside_shell(command)};
 }
@@ -313,8 +324,8 @@ static void a_folder_that_is_gone_changes_no_rule(void **unused)
 /* With any number of descriptors, each command does its work wholly or not at all. */
 static void without_descriptors_a_command_does_all_or_nothing(void **unused)
 {
-	const char *const commands[][WORDS_MAX] = {ON_RIG("allow", "198.18.4.0/24"), ON_RIG("deny", "198.18.4.0/24"), ON_RIG("block", NULL), ON_RIG("up", NULL),
-		ON_RIG("down", NULL), ON_RIG("up", NULL), PREPARE("two"), PREPARE("one"), REMOVE};
+	const char *const commands[][WORDS_MAX] = {ON_RIG("allow", "198.18.4.0/24"), ON_RIG("deny", "198.18.4.0/24"), ON_RIG("block", NULL),
+		ON_RIG("up", NULL), ON_RIG("down", NULL), ON_RIG("up", NULL), PREPARE("two"), PREPARE("one"), REMOVE};
 	unsigned failed = 0;
 
 	(void)unused;
@@ -366,6 +377,26 @@ static void a_log_without_room_is_noted_and_the_command_works(void **unused)
 	assert_agreement("allow");
 }
 
+static void the_forwarder_answers_and_refuses_as_before_on_a_full_disk(void **unused)
+{
+	static uint8_t reply[65535];
+
+	(void)unused;
+	disk_full();
+	assert_true(rig_ask(&rig, "allowed.test", TYPE_A, 2000, reply) > 12);
+	assert_int_equal(reply[3] & 15, RCODE_NOERROR);
+	for (unsigned i = 0; i < 100; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "n%u.refused.test", i);
+		assert_true(rig_ask(&rig, name, TYPE_A, 2000, reply) > 12);
+		assert_int_equal(reply[3] & 15, RCODE_NXDOMAIN);
+	}
+	disk_empty();
+	assert_true(rig_ask(&rig, "allowed.test", TYPE_A, 2000, reply) > 12);
+	assert_agreement("a full disk");
+}
+
 /* ---- set up ---- */
 
 static int group_setup(void **state)
@@ -381,7 +412,8 @@ static int group_setup(void **state)
 	strcpy(strrchr(program, '/') + 1, "terok-shield");
 	strcpy(elsewhere, "/tmp/test_disk.XXXXXX");
 	assert_non_null(mkdtemp(elsewhere));
-	snprintf(command, sizeof(command), "printf 'one.test\\n192.0.2.0/24\\n' >%s/one.txt; printf 'two.test\\n203.0.113.0/25\\n' >%s/two.txt", elsewhere, elsewhere);
+	snprintf(command, sizeof(command),
+		"printf 'one.test\\n192.0.2.0/24\\n' >%s/one.txt; printf 'two.test\\n203.0.113.0/25\\n' >%s/two.txt", elsewhere, elsewhere);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(unshare(CLONE_NEWNS), 0);
 	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
@@ -417,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_folder_that_is_gone_changes_no_rule),
 		cmocka_unit_test(without_descriptors_a_command_does_all_or_nothing),
 		cmocka_unit_test(a_log_without_room_is_noted_and_the_command_works),
+		cmocka_unit_test(the_forwarder_answers_and_refuses_as_before_on_a_full_disk),
 	};
 	const char *missing = rig_missing();
 

@@ -27,7 +27,9 @@ const char *crash_missing(void)
 
 	if (!child)
 		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0);
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "processes cannot be traced here";
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0
+		       ? NULL
+		       : "processes cannot be traced here";
 }
 
 /* Calls after which a file or folder may be another, and those that wait for the disk. */

@@ -44,7 +44,8 @@ static int folder_make(void **state)
 		return 1;
 	snprintf(bundle_path, sizeof(bundle_path), "%s/state/containers/web", folder);
 	shell("mkdir -m 700 '%s/config' '%s/profiles'", folder, folder);
-	shell("printf 'old.test\\n192.0.2.0/24\\n' >'%s/profiles/old.txt'; printf 'new.test\\n203.0.113.0/24\\n' >'%s/profiles/new.txt'", folder, folder);
+	shell("printf 'old.test\\n192.0.2.0/24\\n' >'%s/profiles/old.txt'; printf 'new.test\\n203.0.113.0/24\\n' >'%s/profiles/new.txt'",
+		folder, folder);
 	setenv("TEROK_SHIELD_CONFIG_DIR", strcat(strcpy((char[96]){0}, folder), "/config"), 1);
 	return 0;
 }
@@ -60,7 +61,8 @@ static int folder_remove(void **state)
 static int command_run(void *context)
 {
 	char *const *words = context;
-	char *arguments[WORDS_MAX + 4] = {(char[]){"terok-shield"}, (char[]){"--state-dir"}, strcat(strcpy((char[96]){0}, folder), "/state")};
+	char *arguments[WORDS_MAX + 4] = {
+		(char[]){"terok-shield"}, (char[]){"--state-dir"}, strcat(strcpy((char[96]){0}, folder), "/state")};
 	int count = 3;
 
 	for (; *words; words++)
@@ -69,7 +71,8 @@ static int command_run(void *context)
 }
 
 #define WORDS(...) ((char *[]){__VA_ARGS__, NULL})
-#define PREPARE(profile) WORDS("prepare", "web", "--hooks", "--profiles", profile, "--profiles-dir", strcat(strcpy((char[96]){0}, folder), "/profiles"))
+#define PREPARE(profile)                                                                                                                   \
+	WORDS("prepare", "web", "--hooks", "--profiles", profile, "--profiles-dir", strcat(strcpy((char[96]){0}, folder), "/profiles"))
 
 static void run_well(char **words)
 {
@@ -148,8 +151,8 @@ static void view_take(struct view *view)
 	if (result) {
 		snprintf(view->refusal, sizeof(view->refusal), "%s", result == -ENOENT && !error.code ? "no folder" : error.text);
 	} else {
-		old = (settings.reject == SETTINGS_REJECT_ICMP) + (strcmp(identity.profiles[0], "old") == 0) + allows(view->policy, "old.test") +
-		      allows(view->policy, "192.0.2.1");
+		old = (settings.reject == SETTINGS_REJECT_ICMP) + (strcmp(identity.profiles[0], "old") == 0) +
+		      allows(view->policy, "old.test") + allows(view->policy, "192.0.2.1");
 		new = (settings.reject == SETTINGS_REJECT_RESET) + (strcmp(identity.profiles[0], "new") == 0) +
 		      allows(view->policy, "new.test") + allows(view->policy, "203.0.113.1");
 		if (!(old == 4 && new == 0) && !(old == 0 && new == 4))
@@ -349,10 +352,8 @@ static const struct release {
 	{"{\"format\":1,\"version\":\"0.9.0\",\"container\":\"web\",\"profiles\":[]}", "it has format 1, this program reads 2"},
 	{"{\"format\":0}", "it has format 0, this program reads 2"},
 	{"{\"format\":3,\"version\":\"9.0.0\",\"new\":[]}", "it has format 3, this program reads 2"},
-	{"{\"format\":99999}", "it has format 99999, this program reads 2"},
-	{"{\"version\":\"9.0.0\"}", "'format' is missing"},
-	{"", "it is not JSON"},
-	{NULL, "settings.json is missing"}, /* the older tool had none */
+	{"{\"format\":99999}", "it has format 99999, this program reads 2"}, {"{\"version\":\"9.0.0\"}", "'format' is missing"},
+	{"", "it is not JSON"}, {NULL, "settings.json is missing"}, /* the older tool had none */
 };
 
 static void a_bundle_of_another_release_is_refused_and_the_next_prepare_takes_its_verdicts_over(void **state)
@@ -395,7 +396,6 @@ static void an_octet_of_the_settings_that_changes_is_found(void **state)
 	for (size_t i = 0; i < length; i++) {
 		struct bundle_identity identity;
 		struct settings settings;
-		cleanup_view struct view view = {0};
 		struct error error = {0};
 		int result;
 
