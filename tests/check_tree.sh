@@ -7,7 +7,7 @@ bad=0
 
 complain() { echo "tree: $*"; bad=1; }
 
-# base <- policy <- {config, state, dns, fw} <- {proxy, hook, cli}; siblings do not include each other.
+# base <- policy <- {config, state, dns, fw} <- {supervisor, proxy, hook, cli}; siblings do not include each other.
 declare -A may=(
 	[base]="base"
 	[policy]="base policy"
@@ -16,6 +16,7 @@ declare -A may=(
 	[dns]="base policy dns"
 	[fw]="base policy fw"
 	[proxy]="base policy config state dns fw proxy"
+	[supervisor]="base policy state fw supervisor"
 	[hook]="base policy config state dns fw hook"
 	[cli]="base policy config state dns fw cli"
 )
@@ -32,7 +33,7 @@ for folder in src/*/; do
 done
 
 # The process that faces hostile input never reads YAML.
-grep -nE 'include "config/' -r src/proxy src/hook && complain "the forwarder and the hook read the bundle, never the configuration"
+grep -nE 'include "config/' -r src/supervisor src/proxy src/hook && complain "the forwarder and the hook read the bundle, never the configuration"
 
 # Third-party types stay out of headers, and each library in its folders.
 # A header that says in its first line what it is private to may have them; others of its own folder alone may include it.

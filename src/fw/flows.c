@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "fw/flows.h"
 #include "fw/netlink.h"
+#include "fw/netlink_open.h"
 
 #define FAILURE                 "cannot end the connections to what was taken away"
 #define FLOWS_PER_ROUND         1024
@@ -44,16 +45,6 @@ struct round {
 	struct flow flows[FLOWS_PER_ROUND];
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_SIZE];
 };
-
-int flows_open(struct error *error)
-{
-	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		return error_errno(error, errno, "cannot open a netlink socket for connection tracking");
-	return take_fd(fd);
-}
 
 /* The original destination. False when the entry has none of a family we know. */
 static bool read_destination(struct netlink_span tuple, struct addr *addr)
@@ -213,13 +204,6 @@ static bool has_entries(int fd, struct round *round, uint32_t *sequence)
 	return exchange(fd, request_start(buffer, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC, ++*sequence), round) || round->has_entries;
 }
 
-/* What an exchange that failed has left behind would carry our sequence numbers. */
-static void drain(int fd, struct round *round)
-{
-	while (recv(fd, round->reply, sizeof(round->reply), MSG_DONTWAIT) >= 0 || errno == EINTR || errno == ENOBUFS)
-		;
-}
-
 /* Ends what round, whose condition is set, matches. */
 static int end_all(int flows_fd, struct round *round, size_t *ended, struct error *error)
 {
@@ -228,7 +212,7 @@ static int end_all(int flows_fd, struct round *round, size_t *ended, struct erro
 	bool more;
 	int result = 0;
 
-	drain(flows_fd, round);
+	netlink_drain(flows_fd); /* what an exchange that failed has left behind would carry our sequence numbers */
 	more = has_entries(flows_fd, round, &sequence);
 	for (unsigned i = 0; !result && more && i < ROUNDS_MAX; i++)
 		result = end_round(flows_fd, round, &sequence, &total, &more);

@@ -8,8 +8,7 @@
 #include "base/error.h"
 #include "policy/addr.h"
 
-/* A ctnetlink socket in the network namespace of the calling thread. Caller closes. */
-int flows_open(struct error *error);
+/* flows_fd: of netlink_open_flows(). */
 
 /* Deletes each conntrack entry whose original destination lies in one of the networks: the next packet of the flow meets the rules as a new one.
  * nets of count 0 deletes every entry. ended: how many (may be NULL). */

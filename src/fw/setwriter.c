@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <libnftnl/udata.h>
 
 #include "base/cleanup.h"
+#include "fw/netlink_open.h"
 #include "fw/ruleset.h"
 #include "fw/setwriter_parse.h"
 
@@ -26,7 +26,8 @@
 #define PROBE_TIMEOUT_MS (3600u * 1000u)
 
 struct setwriter {
-	struct mnl_socket *socket;
+	int fd;
+	uint32_t port; /* its port id */
 	bool reads_only;
 	bool renews;
 	uint32_t sequence;       /* of the message put last */
@@ -149,7 +150,7 @@ static bool has_room(const struct setwriter *writer, size_t messages)
 
 static int send_batch(struct setwriter *writer)
 {
-	if (mnl_socket_sendto(writer->socket, writer->batch, writer->used) < 0)
+	if (send(writer->fd, writer->batch, writer->used, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -182,7 +183,7 @@ static int read_replies(struct setwriter *writer, uint32_t first, uint32_t last)
 	struct netlink_span datagram;
 	int error = 0, result;
 
-	while ((result = receive(mnl_socket_get_fd(writer->socket), writer->reply, sizeof(writer->reply), &datagram)) != 0) {
+	while ((result = receive(writer->fd, writer->reply, sizeof(writer->reply), &datagram)) != 0) {
 		if (result > 0) {
 			setwriter_parse_replies(&replies, datagram);
 			if (replies.acknowledged && !replies.status && !error)
@@ -233,7 +234,7 @@ static int list(struct setwriter *writer, struct setwriter_listing *listing)
 	if (result)
 		return result;
 	while (!listing->done) {
-		result = receive(mnl_socket_get_fd(writer->socket), writer->reply, sizeof(writer->reply), &datagram);
+		result = receive(writer->fd, writer->reply, sizeof(writer->reply), &datagram);
 		if (result < 0)
 			return result;
 		if (!result)
@@ -394,7 +395,7 @@ static int probe(struct setwriter *writer)
 	char table[sizeof(RULESET_TABLE "_probe_4294967295")];
 	int result, removed;
 
-	snprintf(table, sizeof(table), RULESET_TABLE "_probe_%u", mnl_socket_get_portid(writer->socket));
+	snprintf(table, sizeof(table), RULESET_TABLE "_probe_%u", writer->port);
 	element.table = table;
 	collect_table(writer, NFT_MSG_NEWTABLE, table);
 	collect_table(writer, NFT_MSG_DELTABLE, table);
@@ -414,46 +415,32 @@ static int probe(struct setwriter *writer)
 	return result ? result : removed;
 }
 
-static int open_socket(struct setwriter *writer)
-{
-	int on = 1, size = 2 * BATCH_SIZE;
-
-	writer->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!writer->socket || mnl_socket_bind(writer->socket, 0, MNL_SOCKET_AUTOPID))
-		return -errno;
-	/* Errors come back without the message that they are about: no batch is too large for the queue of its own errors. */
-	if (mnl_socket_setsockopt(writer->socket, NETLINK_CAP_ACK, &on, sizeof(on)))
-		return -errno;
-	if (setsockopt(mnl_socket_get_fd(writer->socket), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)))
-		return -errno;
-	return 0;
-}
-
-static int open_untried(struct setwriter **opened, bool reads_only, struct error *error)
+int setwriter_take(struct setwriter **taken, int fd, struct error *error)
 {
 	struct setwriter *writer = calloc(1, sizeof(*writer));
-	int result;
+	int result = writer ? netlink_port(fd, &writer->port) : -ENOMEM;
 
-	if (!writer)
-		return error_errno(error, ENOMEM, "cannot open the set writer");
-	result = open_socket(writer);
 	if (result) {
-		setwriter_close(writer);
-		return error_errno(error, -result, "cannot open a netlink socket for nftables");
+		free(writer);
+		close(fd);
+		return error_errno(error, -result, "cannot take the set writer's socket");
 	}
-	writer->reads_only = reads_only;
-	*opened = writer;
+	netlink_drain(fd);
+	writer->fd = fd;
+	*taken = writer;
 	return 0;
-}
-
-int setwriter_open_untried(struct setwriter **opened, struct error *error)
-{
-	return open_untried(opened, false, error);
 }
 
 int setwriter_open_reader(struct setwriter **opened, struct error *error)
 {
-	return open_untried(opened, true, error);
+	int fd = netlink_open_writer(error), result;
+
+	if (fd < 0)
+		return fd;
+	result = setwriter_take(opened, fd, error);
+	if (!result)
+		(*opened)->reads_only = true;
+	return result;
 }
 
 int setwriter_try(struct setwriter *writer)
@@ -464,8 +451,11 @@ int setwriter_try(struct setwriter *writer)
 int setwriter_open(struct setwriter **opened, struct error *error)
 {
 	struct setwriter *writer = NULL;
-	int result = setwriter_open_untried(&writer, error);
+	int fd = netlink_open_writer(error), result;
 
+	if (fd < 0)
+		return fd;
+	result = setwriter_take(&writer, fd, error);
 	if (result)
 		return result;
 	result = setwriter_try(writer);
@@ -481,8 +471,7 @@ void setwriter_close(struct setwriter *writer)
 {
 	if (!writer)
 		return;
-	if (writer->socket)
-		mnl_socket_close(writer->socket);
+	close(writer->fd);
 	free(writer);
 }
 
@@ -498,38 +487,10 @@ void setwriter_fake_old_kernel(struct setwriter *writer)
 
 /* ---- watching ---- */
 
-/* A socket filter that drops what the writer itself caused: otherwise each commit would wake whoever watches. An announcement's messages are all of one sender. */
-static int announcements_filter(int fd, uint32_t own)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)), /* loaded as big endian */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own), 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	struct sock_fprog program = {.len = sizeof(code) / sizeof(*code), .filter = code};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
-}
-
-int setwriter_watch_open(const struct setwriter *writer, struct error *error)
-{
-	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	int group = NFNLGRP_NFTABLES;
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		return error_errno(error, errno, "cannot watch nftables for changes");
-	if (writer && announcements_filter(fd, mnl_socket_get_portid(writer->socket)))
-		return error_errno(error, errno, "cannot watch nftables for others' changes");
-	return take_fd(fd);
-}
-
 int setwriter_watch_read(int watch_fd, const struct setwriter *writer)
 {
 	_Alignas(struct nlmsghdr) uint8_t buffer[16u << 10]; /* larger than any datagram that nf_tables announces changes in */
-	uint32_t own = mnl_socket_get_portid(writer->socket);
+	uint32_t own = writer->port;
 	struct netlink_span datagram;
 	bool changed = false;
 	int result;

@@ -29,10 +29,10 @@ struct setwriter_key {
 
 /* Opens the netlink socket in the network namespace of the calling thread (use within netns_run()). */
 int setwriter_open(struct setwriter **writer, struct error *error);
-/* The same in two steps, for who is in a hurry at first: after the trial's table is deleted the kernel makes every nftables socket of the namespace that is closed wait for
- * some milliseconds. Before setwriter_try() a renewal is written as add, delete, add, which does it on every kernel; so it is when the trial fails.
- * setwriter_try() is -EBUSY while additions are collected. */
-int setwriter_open_untried(struct setwriter **writer, struct error *error);
+/* The same in two steps, for who is given the socket (netlink_open_writer()) or is in a hurry at first: after the trial's table is deleted the kernel makes every nftables socket
+ * of the namespace that is closed wait for some milliseconds. setwriter_take() owns fd from then on, also when it fails, and takes off what an earlier user has left in it. Before
+ * setwriter_try() a renewal is written as add, delete, add, which does it on every kernel; so it is when the trial fails. setwriter_try() is -EBUSY while additions are collected. */
+int setwriter_take(struct setwriter **writer, int fd, struct error *error);
 int setwriter_try(struct setwriter *writer);
 /* The same for who only reads: without trying the kernel out, which costs some 25 ms at close. setwriter_add() is -EPERM then. */
 int setwriter_open_reader(struct setwriter **reader, struct error *error);
@@ -72,10 +72,7 @@ struct setwriter_element {
  * visit must not use the writer. What is added or removed while this runs may be missing or come twice. */
 int setwriter_each(struct setwriter *writer, int (*visit)(void *context, const struct setwriter_element *element), void *context);
 
-/* A socket that tells when somebody else changes the table (NFNLGRP_NFTABLES): to be opened in the namespace too. Non-blocking; caller closes.
- * writer: whose changes do not even wake the reader; NULL: everybody's are told. */
-int setwriter_watch_open(const struct setwriter *writer, struct error *error);
-/* Reads all that is there. Returns 1 when anybody but writer added or removed a set, a table or elements in terok_shield, or when messages were lost (ENOBUFS); 0 when not; negative errno on a failure. */
+/* Reads all that is there in a socket of netlink_open_watch(). Returns 1 when anybody but writer added or removed a set, a table or elements in terok_shield, or when messages were lost (ENOBUFS); 0 when not; negative errno on a failure. */
 int setwriter_watch_read(int watch_fd, const struct setwriter *writer);
 
 #endif

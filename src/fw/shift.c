@@ -7,13 +7,14 @@
 
 #include "base/cleanup.h"
 #include "fw/flows.h"
+#include "fw/netlink_open.h"
 #include "fw/nft.h"
 #include "fw/readback.h"
 #include "fw/verify.h"
 
 static int end_flows(enum shield_state state, struct error *error)
 {
-	cleanup_fd int flows_fd = flows_open(error);
+	cleanup_fd int flows_fd = netlink_open_flows(error);
 
 	if (flows_fd < 0)
 		return flows_fd;
@@ -142,7 +143,7 @@ static int difference_end_flows(const struct difference *difference, struct erro
 
 	if (!difference->ended_count)
 		return 0;
-	flows_fd = flows_open(error);
+	flows_fd = netlink_open_flows(error);
 	return flows_fd < 0 ? flows_fd : flows_end(flows_fd, difference->ended, difference->ended_count, NULL, error);
 }
 

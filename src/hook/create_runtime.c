@@ -324,7 +324,14 @@ static int creation_prepare(struct creation *creation, struct error *error)
 
 static int creation_carry_out(struct creation *creation, struct error *error)
 {
-	int rc = forwarder_start(&creation->forwarder, creation->bundle.path, creation->netns_fd, creation->init_fd, error);
+	const struct forwarder_order order = {
+		.bundle_path = creation->bundle.path,
+		.container = creation->identity.container,
+		.netns_fd = creation->netns_fd,
+		.init_fd = creation->init_fd,
+		.settings = &creation->settings,
+	};
+	int rc = forwarder_start(&creation->forwarder, &order, error);
 
 	if (!rc)
 		rc = ruleset_load(creation, error);
@@ -371,7 +378,7 @@ static void creation_release(struct creation *creation)
 int create_runtime(const struct oci_state *state, struct error *error)
 {
 	struct creation creation = {
-		.state = state, .bundle = BUNDLE_INIT, .lock_fd = -1, .init_fd = -1, .netns_fd = -1, .forwarder = FORWARDER_INIT};
+		.state = state, .bundle = BUNDLE_INIT, .lock_fd = -1, .init_fd = -1, .netns_fd = -1, .forwarder = FORWARDER_NONE};
 	int rc;
 
 	settings_init(&creation.settings); /* audit is on until the bundle says otherwise */

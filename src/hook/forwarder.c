@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,26 +13,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/text.h"
 #include "hook/program.h"
+#include "state/forwarder.h"
 
-#define FIRST_FREE_FD      (FORWARDER_READY_FD + 1)
 #define READY_LINE_MAX     512
 #define KILLED_PATIENCE_MS 1000
-
-/* Puts from[i] at descriptor 3 + i. All move out of the way first: one's number may be another's goal. */
-static int descriptors_arrange(int from[], int count)
-{
-	for (int i = 0; i < count; i++) {
-		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-		if (from[i] < 0)
-			return -errno;
-	}
-	for (int i = 0; i < count; i++)
-		if (dup2(from[i], FORWARDER_NETNS_FD + i) < 0)
-			return -errno;
-	return 0;
-}
 
 static int standard_streams_silence(void)
 {
@@ -48,25 +34,25 @@ static int standard_streams_silence(void)
 }
 
 /* The child, from fork to exec. */
-static void __attribute__((noreturn))
-child_become_forwarder(const char *program, const char *bundle_path, int netns_fd, int init_fd, int ready_fd)
+static void __attribute__((noreturn)) child_become_forwarder(const char *program, const char *worker, const struct forwarder_order *order, int ready_fd)
 {
-	char *const arguments[] = {
-		"terok-shield-proxy", "--bundle", (char *)bundle_path, "--netns-fd", "3", "--init-fd", "4", "--ready-fd", "5", NULL};
+	char *const arguments[] = {"terok-shield-supervisor", "--worker", (char *)worker, "--bundle", (char *)order->bundle_path, "--container",
+		(char *)order->container, "--via", (char *)settings_via_name(order->settings->via), order->settings->audit ? "--audit" : NULL, NULL};
 	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-	int from[] = {netns_fd, init_fd, ready_fd};
+	int from[] = {order->netns_fd, order->init_fd, ready_fd};
 	char message[256];
 	sigset_t none;
 	int rc;
 
+	_Static_assert(sizeof(from) / sizeof(*from) == FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, "one for each");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	rc = standard_streams_silence();
 	if (!rc)
-		rc = descriptors_arrange(from, 3);
-	if (!rc && (close_range(FIRST_FREE_FD, ~0u, CLOSE_RANGE_CLOEXEC) != 0 || chdir("/") != 0)) /* "/": not to hold the OCI bundle */
+		rc = descriptor_arrange(from, FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, FORWARDER_NETNS);
+	if (!rc && chdir("/") != 0) /* not to hold the OCI bundle */
 		rc = -errno;
 	if (!rc) {
 		execve(program, arguments, environment);
@@ -77,11 +63,11 @@ child_become_forwarder(const char *program, const char *bundle_path, int netns_f
 	_exit(127);
 }
 
-int forwarder_start(struct forwarder *forwarder, const char *bundle_path, int netns_fd, int init_fd, struct error *error)
+int forwarder_start(struct forwarder *forwarder, const struct forwarder_order *order, struct error *error)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], worker[PATH_MAX];
 	int pipe_fds[2];
-	int rc = program_beside(program, "terok-shield-proxy", error);
+	int rc = program_beside(program, "terok-shield-supervisor", error) ?: program_beside(worker, "terok-shield-proxy", error);
 
 	if (rc)
 		return rc;
@@ -90,7 +76,7 @@ int forwarder_start(struct forwarder *forwarder, const char *bundle_path, int ne
 	forwarder->ready_fd = pipe_fds[0];
 	forwarder->pid = fork();
 	if (forwarder->pid == 0)
-		child_become_forwarder(program, bundle_path, netns_fd, init_fd, pipe_fds[1]);
+		child_become_forwarder(program, worker, order, pipe_fds[1]);
 	close(pipe_fds[1]);
 	if (forwarder->pid < 0) {
 		rc = error_errno(error, errno, "cannot start a process for the forwarder");

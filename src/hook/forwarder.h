@@ -1,10 +1,9 @@
 /* The forwarder as the hook sees it: started, heard to be ready, ended.
  *
- * Theory of operation. The forwarder is a child with descriptors at fixed numbers (3: the container's network namespace, 4: a pidfd of the
- * container's init, 5: the write end of a pipe). It says "ready" or "error: TEXT" into the pipe and closes it; silence and an end of the
- * pipe mean that it died. It leads a session of its own and outlives the hook; then it belongs to whoever reaps for the container
+ * Theory of operation. The forwarder is a child, the supervisor, with the descriptors of state/forwarder.h. It says "ready" or "error: TEXT" into a pipe and closes it;
+ * silence and an end of the pipe mean that it died. It leads a session of its own and outlives the hook; then it belongs to whoever reaps for the container
  * (conmon). What ends it: poststop, the death of the container's init (the pidfd), and the hook itself when anything behind its start
- * fails.
+ * fails. Its worker is its own affair: it never outlives it.
  */
 #ifndef HOOK_FORWARDER_H
 #define HOOK_FORWARDER_H
@@ -12,20 +11,24 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-
-#define FORWARDER_NETNS_FD 3
-#define FORWARDER_INIT_FD  4
-#define FORWARDER_READY_FD 5
+#include "policy/settings.h"
 
 struct forwarder {
 	pid_t pid;    /* 0: not started */
 	int pid_fd;   /* -1: not started */
 	int ready_fd; /* read end of its pipe */
 };
-#define FORWARDER_INIT {.pid_fd = -1, .ready_fd = -1}
+#define FORWARDER_NONE {.pid_fd = -1, .ready_fd = -1}
 
-/* Starts terok-shield-proxy for the bundle; returns at once. netns_fd and init_fd are borrowed. The calling process has one thread. */
-int forwarder_start(struct forwarder *forwarder, const char *bundle_path, int netns_fd, int init_fd, struct error *error);
+/* What it is started for; all borrowed. */
+struct forwarder_order {
+	const char *bundle_path, *container;
+	int netns_fd, init_fd;
+	const struct settings *settings;
+};
+
+/* Starts terok-shield-supervisor; returns at once. -ENOENT and the like when it or its worker is missing. The calling process has one thread. */
+int forwarder_start(struct forwarder *forwarder, const struct forwarder_order *order, struct error *error);
 
 /* Waits until it is ready. Errors: what it said; -ETIMEDOUT; -ECHILD when it died without a word. */
 int forwarder_wait_ready(struct forwarder *forwarder, unsigned timeout_ms, struct error *error);

@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "dns/message.h"
 #include "fw/flows.h"
+#include "proxy/listen.h"
 #include "proxy/outbox.h"
 #include "proxy/query.h"
 #include "state/control.h"
@@ -113,19 +115,11 @@ static void review_removed(void *context, const struct setwriter_key *key, const
 	removal_note(&((struct review *)context)->removal, key, name);
 }
 
-int control_reload(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error)
+int control_review(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error)
 {
 	struct review review = {.proxy = proxy, .removal = {.removed = removed, .context = context}};
-	struct policy *policy;
-	int result = bundle_policy_load(&proxy->bundle, &proxy->sums, &policy, error);
+	int result = leases_review(proxy->leases, review_may_keep, review_removed, &review);
 
-	if (result)
-		return result;
-	outbox_flush(proxy); /* what is under way was judged by the old policy: its elements are in the set before the review */
-	policy_free(proxy->policy);
-	proxy->policy = policy;
-	cache_clear(proxy->cache); /* which inside addresses may pass has perhaps changed */
-	result = leases_review(proxy->leases, review_may_keep, review_removed, &review);
 	if (result)
 		error_errno(error, -result, "taking addresses out of the kernel's sets");
 	if (review.removal.count) {
@@ -135,6 +129,20 @@ int control_reload(struct proxy *proxy, void (*removed)(void *context, const str
 	}
 	free(review.removal.nets);
 	return result;
+}
+
+int control_reload(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error)
+{
+	struct policy *policy;
+	int result = bundle_policy_load(&proxy->bundle, &proxy->sums, &policy, error);
+
+	if (result)
+		return result;
+	outbox_flush(proxy); /* what is under way was judged by the old policy: its elements are in the set before the review */
+	policy_free(proxy->policy);
+	proxy->policy = policy;
+	cache_clear(proxy->cache); /* which inside addresses may pass has perhaps changed */
+	return control_review(proxy, removed, context, error);
 }
 
 static void request_reload(struct caller *caller, char *argument)
@@ -177,6 +185,28 @@ static void request_stats(struct caller *caller, char *argument)
 	caller_end(caller, NULL);
 }
 
+/* New questions and requests wait in the sockets from here on; main() ends the process when the others are answered. */
+static void request_retire(struct caller *caller, char *argument)
+{
+	struct proxy *proxy = caller->proxy;
+
+	(void)argument;
+	if (!proxy->retire_ms)
+		proxy->retire_ms = clock_now_ms();
+	listen_pause(proxy->listen);
+	event_del(proxy->control->event);
+	caller_end(caller, NULL);
+}
+
+static void request_worker(struct caller *caller, char *argument)
+{
+	const struct proxy_start *start = &caller->proxy->start;
+
+	(void)argument;
+	evbuffer_add_printf(bufferevent_get_output(caller->stream), "version %s\nserial %u\nrestarts %u\nkept %d\n", SHIELD_VERSION, start->serial, start->restarts, start->kept);
+	caller_end(caller, NULL);
+}
+
 static void request_resolve(struct caller *caller, char *argument)
 {
 	struct client client = {.kind = CLIENT_CONTROL};
@@ -202,8 +232,10 @@ static const struct request {
 	{"ping", false, request_ping},
 	{"reload", false, request_reload},
 	{"resolve", true, request_resolve},
+	{"retire", false, request_retire},
 	{"state", true, request_state},
 	{"stats", false, request_stats},
+	{"worker", false, request_worker},
 };
 
 static void request_handle(struct caller *caller, char *line)
@@ -306,6 +338,14 @@ void control_stop(struct control *control)
 	event_free(control->event);
 	close(control->fd);
 	free(control);
+}
+
+bool control_is_idle(const struct control *control)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
+		if (control->callers[i].stream && (control->callers[i].closing || control->callers[i].unanswered))
+			return false;
+	return true;
 }
 
 /* The addresses in an answer that the outbox let go, so that are in the set. */

@@ -11,11 +11,16 @@
 struct control *control_start(struct proxy *proxy, int listen_fd);
 void control_stop(struct control *control);
 
+/* Whether nobody waits for an answer, or has one to fetch. */
+bool control_is_idle(const struct control *control);
+
 /* From the outbox: the answer to one of the questions of `resolve`, as a DNS message. */
 void control_reply(struct proxy *proxy, const struct client *client, const uint8_t *reply, size_t length);
 
-/* Reads the bundle's lists again and makes the new policy the one of now: takes away the addresses that it no longer allows and ends flows to them.
- * removed is called for each of these (may be NULL). On an error the old policy stays. */
+/* Takes away the addresses that the policy does not allow and ends flows to them; removed is called for each of these (may be NULL). */
+int control_review(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error);
+
+/* Reads the bundle's lists again and makes the new policy the one of now, then as control_review(). On an error the old policy stays. */
 int control_reload(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error);
 
 #endif

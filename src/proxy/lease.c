@@ -383,28 +383,61 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 	return last_error;
 }
 
+#define SURPLUS_MAX 256
+
+struct adoption {
+	struct leases *leases;
+	struct setwriter_key surplus[SURPLUS_MAX];
+	size_t surplus_count;
+};
+
 static int adopt_element(void *context, const struct setwriter_element *element)
 {
-	struct leases *leases = context;
+	struct adoption *adoption = context;
 	int64_t expires_ms = clock_now_ms() + (int64_t)element->expires_ms;
 	struct lease *lease;
 	struct name name;
 	int result = 0;
 
-	if (!element->comment[0] || name_from_text(&name, element->comment, strlen(element->comment)))
-		return 0; /* nameless: stays until the kernel ends it */
-	lease = lease_get(leases, &element->key, &result);
+	lease = lease_get(adoption->leases, &element->key, &result);
+	if (!lease && result == -ENOSPC && adoption->surplus_count < SURPLUS_MAX) {
+		adoption->surplus[adoption->surplus_count++] = element->key;
+		return 0;
+	}
 	if (!lease)
 		return result;
 	lease->known = true;
 	lease->expires_ms = expires_ms;
 	lease->packets = element->packets;
+	if (!element->comment[0] || name_from_text(&name, element->comment, strlen(element->comment)))
+		return 0;
 	return name_note(lease, &name, expires_ms);
+}
+
+static int surplus_delete(struct setwriter *writer, const struct adoption *adoption)
+{
+	for (size_t i = 0; i < adoption->surplus_count; i++) {
+		int result = setwriter_delete(writer, &adoption->surplus[i]) ?: setwriter_commit(writer);
+
+		if (result && result != -ENOENT) /* it has ended by itself */
+			return result;
+	}
+	return 0;
 }
 
 int leases_adopt(struct leases *leases)
 {
-	return setwriter_each(leases->writer, adopt_element, leases);
+	struct adoption adoption = {.leases = leases};
+	int result;
+
+	do {
+		adoption.surplus_count = 0;
+		result = setwriter_each(leases->writer, adopt_element, &adoption);
+		if (result && result != -ENOSPC)
+			return result;
+		result = surplus_delete(leases->writer, &adoption) ?: result;
+	} while (result == -ENOSPC);
+	return result;
 }
 
 void leases_sweep(struct leases *leases)

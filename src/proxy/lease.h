@@ -43,7 +43,8 @@ void leases_doubt(struct leases *leases);
 int leases_review(struct leases *leases, bool (*may_keep)(void *context, const struct name *name, const struct setwriter_key *key),
 		  void (*removed)(void *context, const struct setwriter_key *key, const struct name *name), void *context);
 
-/* Takes over what the kernel holds: names from the comments. For the start. Returns 0 or a negative errno. */
+/* Takes over what the kernel holds: names from the comments. What has none is nobody's, and leases_review() takes it away; what is more than LEASES_MAX is deleted at once, since
+ * what nobody knows of nobody could take away. For the start. Returns 0 or a negative errno. */
 int leases_adopt(struct leases *leases);
 
 /* Forgets leases that have ended; does a part of the table at each call. */

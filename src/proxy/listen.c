@@ -19,8 +19,6 @@
 
 #define BATCH 32
 #define QUERY_MAX 4096 /* a query by UDP that is longer has nothing to say that is wanted */
-#define TCP_BACKLOG 64
-#define UDP_BUFFER (1 << 20)
 
 struct connection {
 	struct bufferevent *stream; /* NULL: free */
@@ -40,52 +38,6 @@ struct listen {
 	struct sockaddr_in6 addresses[BATCH];
 	uint8_t octets[BATCH][QUERY_MAX];
 };
-
-static int socket_bind(int family, int type, uint16_t port)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, buffer = UDP_BUFFER, result;
-
-	if (fd < 0)
-		return -errno;
-	if (family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* TIME_WAIT of an earlier forwarder; two listeners stay impossible */
-	else
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
-	result = family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof(v4)) : bind(fd, (struct sockaddr *)&v6, sizeof(v6));
-	if (!result && type == SOCK_STREAM)
-		result = listen(fd, TCP_BACKLOG);
-	if (result) {
-		result = -errno;
-		close(fd);
-		return result;
-	}
-	return fd;
-}
-
-int listen_open(struct listen_sockets *sockets, uint16_t port, struct error *error)
-{
-	static const int families[LISTEN_UDP_COUNT] = {AF_INET, AF_INET6};
-
-	for (unsigned i = 0; i < LISTEN_UDP_COUNT; i++)
-		sockets->udp[i] = sockets->tcp[i] = -1;
-	for (unsigned i = 0; i < LISTEN_UDP_COUNT; i++) {
-		sockets->udp[i] = socket_bind(families[i], SOCK_DGRAM, port);
-		/* without IPv6 in the namespace nothing can be sent to ::1 either */
-		if (families[i] == AF_INET6 && (sockets->udp[i] == -EADDRNOTAVAIL || sockets->udp[i] == -EAFNOSUPPORT)) {
-			sockets->udp[i] = -1;
-			continue;
-		}
-		sockets->tcp[i] = sockets->udp[i] < 0 ? -1 : socket_bind(families[i], SOCK_STREAM, port);
-		if (sockets->udp[i] < 0 || sockets->tcp[i] < 0)
-			return error_errno(error, sockets->udp[i] < 0 ? -sockets->udp[i] : -sockets->tcp[i],
-					   "binding %s port %u of the container", families[i] == AF_INET ? "127.0.0.1" : "::1", port);
-	}
-	return 0;
-}
 
 static void udp_read(evutil_socket_t fd, short what, void *context)
 {
@@ -258,6 +210,27 @@ void listen_stop(struct listen *listen)
 			close(listen->sockets.tcp[i]);
 	}
 	free(listen);
+}
+
+void listen_pause(struct listen *listen)
+{
+	for (unsigned i = 0; i < LISTEN_UDP_COUNT; i++) {
+		if (!listen->udp_events[i])
+			continue;
+		event_del(listen->udp_events[i]);
+		event_del(listen->tcp_events[i]);
+	}
+}
+
+bool listen_is_idle(const struct listen *listen)
+{
+	for (unsigned i = 0; i < LISTEN_TCP_MAX; i++) {
+		const struct connection *connection = &listen->connections[i];
+
+		if (connection->stream && (connection->unanswered || evbuffer_get_length(bufferevent_get_output(connection->stream))))
+			return false;
+	}
+	return true;
 }
 
 int listen_udp_fd(const struct listen *listen, unsigned listener)

@@ -10,18 +10,20 @@
 #define LISTEN_TCP_IDLE_S 10
 #define LISTEN_TCP_OUTPUT_MAX (256u << 10) /* octets that a client does not fetch: then it is closed */
 
-/* The descriptors, opened inside the container's namespace and handed to the thread outside. -1 where the namespace has no IPv6. */
+/* The descriptors, as the supervisor opened them. -1 where the namespace has no IPv6. */
 struct listen_sockets {
 	int udp[LISTEN_UDP_COUNT];
 	int tcp[LISTEN_UDP_COUNT];
 };
 
-/* Binds the four sockets to `port` in the network namespace of the calling thread. */
-int listen_open(struct listen_sockets *sockets, uint16_t port, struct error *error);
-
 /* Takes the sockets and starts to listen. NULL when there is no memory. */
 struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *sockets);
 void listen_stop(struct listen *listen);
+
+/* Takes no more datagrams and connections: they wait for the next worker. Connections that are there are served on. */
+void listen_pause(struct listen *listen);
+/* Whether no connection waits for an answer, or has one to fetch. */
+bool listen_is_idle(const struct listen *listen);
 
 int listen_udp_fd(const struct listen *listen, unsigned listener);
 

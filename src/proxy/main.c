@@ -1,14 +1,14 @@
-/* terok-shield-proxy: the DNS forwarder of one container. Started by the hook:
+/* terok-shield-proxy: the worker of one container's DNS forwarder. Started by the supervisor, again and again if need be:
  *
- *	terok-shield-proxy --bundle PATH --netns-fd N --init-fd N --ready-fd N
+ *	terok-shield-proxy --bundle PATH --serial N --restarts N [--kept]
  *
- * N are inherited descriptors: the container's network namespace, a pidfd of its init, and a pipe into which "ready" or "error: TEXT" is written, a line in either case.
+ * with the descriptors of state/worker.h, which also says what goes into the pipe to the supervisor.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cleanup.h"
-#include "base/file.h"
-#include "fw/flows.h"
-#include "fw/netns.h"
-#include "fw/ruleset.h"
+#include "fw/netlink_open.h"
 #include "proxy/budget.h"
 #include "proxy/control.h"
 #include "proxy/isolate.h"
@@ -31,22 +27,13 @@
 #include "proxy/proxy.h"
 #include "proxy/query.h"
 #include "state/audit.h"
-#include "state/control.h"
+#include "state/worker.h"
 
 #define FAULT_INTERVAL_MS 1000
 #define RENEW_EVERY_S 10
 #define RENEW_WITHIN_S 30 /* below LEASE_GRACE_S: a lease is renewed after its TTL has run out and before its element ends */
 
-struct arguments {
-	const char *bundle;
-	int netns_fd, init_fd, ready_fd;
-};
-
-/* What is opened inside the container's namespace. */
-struct inside {
-	struct proxy *proxy;
-	struct listen_sockets sockets;
-};
+#define RETIRE_MAX_MS 6000 /* more than a question in flight takes at most: PENDING_ATTEMPTS times PENDING_TIMEOUT_MS */
 
 void proxy_note(struct proxy *proxy, const char *action, const char *dest, const char *detail)
 {
@@ -66,61 +53,64 @@ void proxy_fault(struct proxy *proxy, const char *detail)
 	proxy_note(proxy, "error", NULL, detail);
 }
 
-static int arguments_parse(int argc, char **argv, struct arguments *arguments)
+static int number_parse(const char *text, unsigned *number)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || value > UINT_MAX)
+		return -EINVAL;
+	*number = (unsigned)value;
+	return 0;
+}
+
+static int arguments_parse(int argc, char **argv, const char **bundle, struct proxy_start *start)
 {
 	static const struct option options[] = {
 		{"bundle", required_argument, NULL, 'b'},
-		{"netns-fd", required_argument, NULL, 'n'},
-		{"init-fd", required_argument, NULL, 'i'},
-		{"ready-fd", required_argument, NULL, 'r'},
+		{"serial", required_argument, NULL, 's'},
+		{"restarts", required_argument, NULL, 'r'},
+		{"kept", no_argument, NULL, 'k'},
 		{0},
 	};
-	int option;
+	int option, result = 0;
 
-	*arguments = (struct arguments){.netns_fd = -1, .init_fd = -1, .ready_fd = -1};
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while (!result && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'b':
-			arguments->bundle = optarg;
+			*bundle = optarg;
 			break;
-		case 'n':
-			arguments->netns_fd = atoi(optarg);
-			break;
-		case 'i':
-			arguments->init_fd = atoi(optarg);
+		case 's':
+			result = number_parse(optarg, &start->serial);
 			break;
 		case 'r':
-			arguments->ready_fd = atoi(optarg);
+			result = number_parse(optarg, &start->restarts);
+			break;
+		case 'k':
+			start->kept = true;
 			break;
 		default: /* getopt's values, not ours */
 			return -EINVAL;
 		}
 	}
-	if (optind != argc || !arguments->bundle || arguments->netns_fd < 3 || arguments->init_fd < 3 || arguments->ready_fd < 3)
-		return -EINVAL;
-	fcntl(arguments->netns_fd, F_SETFD, FD_CLOEXEC);
-	fcntl(arguments->init_fd, F_SETFD, FD_CLOEXEC);
-	fcntl(arguments->ready_fd, F_SETFD, FD_CLOEXEC);
-	return 0;
+	return result || optind != argc || !*bundle ? -EINVAL : 0;
 }
 
-/* Runs in the container's namespace; the sockets belong to it from then on, whichever thread uses them. */
-static int inside_open(void *context, struct error *error)
+/* What the supervisor handed over. Those of IPv6 may be missing, and nothing is to be had from the program's own file. */
+static int descriptors_take(struct listen_sockets *sockets)
 {
-	struct inside *inside = context;
-	struct proxy *proxy = inside->proxy;
-	int result = listen_open(&inside->sockets, RULESET_DNS_PORT, error);
-
-	if (result)
-		return result;
-	result = setwriter_open_untried(&proxy->writer, error);
-	if (result)
-		return result;
-	proxy->watch_fd = setwriter_watch_open(proxy->writer, error);
-	if (proxy->watch_fd < 0)
-		return proxy->watch_fd;
-	proxy->flows_fd = flows_open(error);
-	return proxy->flows_fd < 0 ? proxy->flows_fd : 0;
+	for (int fd = WORKER_PIPE; fd < WORKER_DESCRIPTORS_END; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) && fd != WORKER_UDP_V6 && fd != WORKER_TCP_V6 && fd != WORKER_PROGRAM)
+			return -errno;
+	close(WORKER_PROGRAM);
+	*sockets = (struct listen_sockets){{WORKER_UDP_V4, -1}, {WORKER_TCP_V4, -1}};
+	if (fcntl(WORKER_UDP_V6, F_GETFD) >= 0 && fcntl(WORKER_TCP_V6, F_GETFD) >= 0) {
+		sockets->udp[1] = WORKER_UDP_V6;
+		sockets->tcp[1] = WORKER_TCP_V6;
+	}
+	return 0;
 }
 
 static int bundle_load(struct proxy *proxy, const char *path, struct error *error)
@@ -169,6 +159,13 @@ static void renewal_ask(void *context, const struct name *name, enum addr_family
 	query_ask(proxy, &nobody, name, family == ADDR_V4 ? TYPE_A : TYPE_AAAA);
 }
 
+/* Tells the supervisor that the loop turns. It never waits for it, and without it there is nothing to go on for. */
+static void beat(struct proxy *proxy)
+{
+	if (write(WORKER_PIPE, WORKER_BEAT, strlen(WORKER_BEAT)) < 0 && errno == EPIPE)
+		event_base_loopbreak(proxy->base);
+}
+
 static void second_passed(evutil_socket_t fd, short what, void *context)
 {
 	static unsigned seconds;
@@ -176,13 +173,14 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	beat(proxy);
 	if (!seconds) {
 		outbox_flush(proxy); /* nothing may be staged in the writer then */
 		setwriter_try(proxy->writer);
 	}
 	leases_sweep(proxy->leases);
 	pendings_refresh(proxy);
-	if (++seconds % RENEW_EVERY_S == 0)
+	if (++seconds % RENEW_EVERY_S == 0 && !proxy->retire_ms)
 		leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
 }
 
@@ -191,17 +189,16 @@ static int watch_start(struct proxy *proxy)
 {
 	static const struct timeval second = {.tv_sec = 1};
 
-	proxy->watches[0] = event_new(proxy->base, proxy->init_pidfd, EV_READ, ended, proxy);
-	proxy->watches[1] = event_new(proxy->base, SIGTERM, EV_SIGNAL | EV_PERSIST, ended, proxy);
-	proxy->watches[2] = event_new(proxy->base, proxy->watch_fd, EV_READ | EV_PERSIST, table_changed, proxy);
-	proxy->watches[3] = event_new(proxy->base, -1, EV_PERSIST, second_passed, proxy);
+	proxy->watches[0] = event_new(proxy->base, SIGTERM, EV_SIGNAL | EV_PERSIST, ended, proxy);
+	proxy->watches[1] = event_new(proxy->base, WORKER_WATCH, EV_READ | EV_PERSIST, table_changed, proxy);
+	proxy->watches[2] = event_new(proxy->base, -1, EV_PERSIST, second_passed, proxy);
 	for (unsigned i = 0; i < PROXY_WATCHES; i++)
-		if (!proxy->watches[i] || event_add(proxy->watches[i], i == 3 ? &second : NULL))
+		if (!proxy->watches[i] || event_add(proxy->watches[i], i == 2 ? &second : NULL))
 			return -ENOMEM;
 	return 0;
 }
 
-static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets, int control_fd, struct error *error)
+static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets, struct error *error)
 {
 	proxy->base = event_base_new();
 	proxy->cache = cache_new();
@@ -212,37 +209,43 @@ static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets
 	if (!proxy->base || !proxy->cache || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
 		return error_set(error, ENOMEM, "starting the forwarder: out of memory");
 	proxy->listen = listen_start(proxy, sockets);
-	proxy->control = control_start(proxy, control_fd);
+	proxy->control = control_start(proxy, WORKER_CONTROL);
 	if (!proxy->listen || !proxy->control || watch_start(proxy))
 		return error_set(error, ENOMEM, "starting the forwarder's events: out of memory");
 	return 0;
 }
 
-static int proxy_start(struct proxy *proxy, const struct arguments *arguments, struct error *error)
+/* What an earlier worker, or an earlier container in the same namespace, has learned; without what the lists of now no longer allow. */
+static int learned_take_over(struct proxy *proxy, struct error *error)
 {
-	struct inside inside = {.proxy = proxy};
-	int result = isolate_limits(error) ?: bundle_load(proxy, arguments->bundle, error), control_fd;
+	int result = leases_adopt(proxy->leases);
+
+	if (result == -ENOENT) /* at a container's start the table is only being made */
+		return 0;
+	if (result)
+		return error_errno(error, -result, "reading the kernel's learned sets");
+	return leases_count(proxy->leases) ? control_review(proxy, NULL, NULL, error) : 0;
+}
+
+static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struct listen_sockets *sockets, struct error *error)
+{
+	int result = isolate_limits(error) ?: bundle_load(proxy, bundle_path, error) ?: setwriter_take(&proxy->writer, WORKER_WRITER, error);
 
 	if (result)
 		return result;
-	proxy->netns_fd = arguments->netns_fd;
-	proxy->init_pidfd = arguments->init_fd;
-	control_fd = control_listen(&proxy->bundle, error);
-	if (control_fd < 0)
-		return control_fd;
-	if (proxy->settings.via == SETTINGS_VIA_CONTAINER) /* then the upstream sockets belong there too: the process moves */
-		result = netns_enter(proxy->netns_fd, error) ?: inside_open(&inside, error);
-	else
-		result = netns_run(proxy->netns_fd, inside_open, &inside, error);
-	if (result)
-		return result;
-	result = parts_start(proxy, &inside.sockets, control_fd, error);
-	if (result)
-		return result;
-	result = leases_adopt(proxy->leases);
-	if (result && result != -ENOENT) /* at a container's start the table is only being made */
-		return error_errno(error, -result, "reading the kernel's learned sets");
-	return isolate_capabilities(error) ?: isolate_files(proxy->bundle.path, &proxy->landlocked, error) ?: isolate_syscalls(error);
+	proxy->flows_fd = WORKER_FLOWS;
+	setwriter_watch_read(WORKER_WATCH, proxy->writer); /* what was told before the sets are read */
+	return parts_start(proxy, sockets, error) ?: learned_take_over(proxy, error) ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
+}
+
+/* It was told to retire, and nobody waits for anything any more. */
+static bool proxy_is_done(struct proxy *proxy)
+{
+	if (!proxy->retire_ms)
+		return false;
+	if (clock_now_ms() - proxy->retire_ms > RETIRE_MAX_MS)
+		return true;
+	return !pendings_count(proxy->pendings) && listen_is_idle(proxy->listen) && control_is_idle(proxy->control);
 }
 
 static void proxy_stop(struct proxy *proxy)
@@ -262,33 +265,42 @@ static void proxy_stop(struct proxy *proxy)
 	bundle_close(&proxy->bundle);
 }
 
+static void turn_end(struct proxy *proxy)
+{
+	outbox_flush(proxy);
+	pendings_tidy(proxy);
+}
+
 int main(int argc, char **argv)
 {
-	static struct proxy proxy = {.bundle = BUNDLE_INIT, .watch_fd = -1, .flows_fd = -1};
-	struct arguments arguments;
+	static struct proxy proxy = {.bundle = BUNDLE_INIT};
+	struct listen_sockets sockets;
+	const char *bundle_path = NULL;
 	struct error error = {0};
-	int result;
 
-	if (arguments_parse(argc, argv, &arguments)) {
-		fprintf(stderr, "usage: terok-shield-proxy --bundle PATH --netns-fd N --init-fd N --ready-fd N (it is started by terok-shield-hook)\n");
+	if (arguments_parse(argc, argv, &bundle_path, &proxy.start) || descriptors_take(&sockets)) {
+		fprintf(stderr, "usage: terok-shield-proxy --bundle PATH --serial N --restarts N [--kept] (it is started by terok-shield-supervisor)\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	mallopt(M_ARENA_MAX, 1); /* the thread that opens the sockets inside needs no heap of its own */
+	mallopt(M_ARENA_MAX, 1);
 	prctl(PR_SET_NAME, "terok-shield-px");
-	result = proxy_start(&proxy, &arguments, &error);
-	if (result) {
-		dprintf(arguments.ready_fd, "error: %s\n", error.text);
+	if (proxy_begin(&proxy, bundle_path, &sockets, &error)) {
+		dprintf(WORKER_PIPE, WORKER_ERROR "%s\n", error.text);
 		return 1;
 	}
-	if (file_write_all(arguments.ready_fd, "ready\n", 6))
+	if (write(WORKER_PIPE, WORKER_READY, strlen(WORKER_READY)) < 0)
 		return 1; /* whoever started this does not wait any more */
-	close(arguments.ready_fd);
 	while (!event_base_got_break(proxy.base)) {
 		if (event_base_loop(proxy.base, EVLOOP_ONCE) < 0)
 			break;
-		outbox_flush(&proxy);
-		pendings_tidy(&proxy);
+		turn_end(&proxy);
+		if (!proxy_is_done(&proxy))
+			continue;
+		event_base_loop(proxy.base, EVLOOP_NONBLOCK); /* what has arrived meanwhile on connections that are there */
+		turn_end(&proxy);
+		if (proxy_is_done(&proxy))
+			break;
 	}
 	proxy_stop(&proxy);
 	return 0;

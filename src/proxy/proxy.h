@@ -1,4 +1,4 @@
-/* The forwarder as a whole: what its parts share.
+/* The forwarder's worker as a whole: what its parts share.
  *
  * Theory of operation. One thread, one libevent loop, descriptors that never change hands. A turn of the loop has two halves. First every ready event is
  * handled: queries come in (listen.c), are judged, answered from the cache or sent upstream (query.c, pending.c), upstream answers come in and are checked. Whatever is
@@ -6,8 +6,8 @@
  * all staged elements in one batch, turns the replies whose elements the kernel refused into SERVFAIL, and sends. So no reply can leave before its
  * addresses are in the set, and one batch serves all answers of a turn.
  *
- * A bad packet costs its query. The process ends when the container's init ends, on SIGTERM, or when something it cannot work without fails;
- * the ruleset stays as it is then, and the namespace stays closed.
+ * A bad packet costs its query. The process ends on SIGTERM, with its supervisor, when it was told to retire and everybody has been answered, or when something it
+ * cannot work without fails; the ruleset stays as it is then, and the namespace stays closed. The sockets are the supervisor's: what arrives waits there for the next worker.
  */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
@@ -79,7 +79,13 @@ struct client {
 	};
 };
 
-#define PROXY_WATCHES 4
+#define PROXY_WATCHES 3
+
+/* What the supervisor told at the start; for who asks. */
+struct proxy_start {
+	unsigned serial, restarts;
+	bool kept;
+};
 
 struct budget;
 struct listen;
@@ -95,10 +101,8 @@ struct proxy {
 	struct settings settings;
 	struct policy *policy;
 	enum shield_state state;
-	int netns_fd;	/* the container's network namespace */
-	int init_pidfd; /* the container's init */
+	struct proxy_start start;
 	struct setwriter *writer;
-	int watch_fd;
 	int flows_fd;
 	struct cache *cache;
 	struct budget *budget;
@@ -107,9 +111,10 @@ struct proxy {
 	struct outbox *outbox;
 	struct pendings *pendings;
 	struct control *control;
-	struct event *watches[PROXY_WATCHES]; /* init's end, SIGTERM, changes of the table, each second */
+	struct event *watches[PROXY_WATCHES]; /* SIGTERM, changes of the table, each second */
 	uint64_t counters[COUNTER_COUNT];
 	bool landlocked; /* the kernel has Landlock, and it is in force */
+	int64_t retire_ms; /* when it was told to retire; 0 */
 	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
 };
 

@@ -10,6 +10,7 @@
 #include "state/bundle.h"
 
 #define AUDIT_ROTATE_OCTETS (4u << 20)
+#define AUDIT_LINE_MAX 4096 /* octets, with its newline */
 
 /* Zero fields are left out. */
 struct audit_event {
@@ -23,6 +24,9 @@ struct audit_event {
 
 /* container: the name that goes into each line. Returns 0 or -errno; a full disk must not stop the caller, who may ignore it. */
 int audit_write(const struct bundle *bundle, const char *container, const struct audit_event *event);
+
+/* Appends one line, a JSON object without its newline that the caller has made and bounded; needs no library. As audit_write(); -EMSGSIZE when it is too long. */
+int audit_append(const struct bundle *bundle, const char *line);
 
 /* The last `count` lines of the log (rotated generation included), oldest first; lines that are not JSON objects are passed over and
  * counted in *damaged (may be NULL). lines: array of strings without newline; free with audit_lines_free(). A missing log gives none. */

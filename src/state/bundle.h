@@ -43,6 +43,7 @@
 #define BUNDLE_OCI "oci.bundle" /* the OCI bundle's folder, which podman removes with the container */
 #define BUNDLE_HOOK_ERROR "hook-error.log"
 #define BUNDLE_AUDIT "audit.jsonl"
+#define BUNDLE_AUDIT_ROTATED BUNDLE_AUDIT ".1"
 #define BUNDLE_UPSTREAM "upstream.dns"
 
 struct bundle {

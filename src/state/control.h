@@ -6,8 +6,11 @@
  *	ping			ok
  *	reload			read the bundle's lists again; "removed ADDRESS NAME" for each address that the new policy takes away; ok
  *	resolve NAME		look NAME up now as a client's query would be; "address ADDRESS" lines; ok
+ *	retire			finish what is under way, take nothing new, and end: the supervisor starts the next worker from what is installed; ok
  *	state WORD		up, down, down_all or block: how names are treated from now on; ok
  *	stats			"KEY NUMBER" lines; ok
+ *	worker			"version WORD", "serial NUMBER" (workers before this one), "restarts NUMBER" (of these, after a death or a hang), "kept 0" or "kept 1" (what is
+ *				installed did not start, this is the one from before); ok
  */
 #ifndef STATE_CONTROL_H
 #define STATE_CONTROL_H
@@ -24,7 +27,7 @@
  * Errors: -ENOENT and -ECONNREFUSED when no forwarder listens; -ETIMEDOUT; -EREMOTEIO with the text of "error TEXT"; -EPROTO for anything else. */
 int control_request(const struct bundle *bundle, const char *request, unsigned timeout_ms, struct text *answer, struct error *error);
 
-/* Opens the listening socket in the bundle (0600, an old one replaced). Returns the descriptor, non-blocking and close-on-exec, or a negative errno. For the forwarder. */
+/* Opens the listening socket in the bundle (0600, an old one replaced). Returns the descriptor, non-blocking and close-on-exec, or a negative errno. For the supervisor. */
 int control_listen(const struct bundle *bundle, struct error *error);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "fw/flows.h"
+#include "fw/netlink_open.h"
 #include "fw/nft.h"
 
 static struct error failure;
@@ -43,7 +44,7 @@ static struct addr_net net_of(const char *text)
 
 static size_t end(const struct addr_net *nets, size_t count)
 {
-	cleanup_fd int fd = flows_open(&failure);
+	cleanup_fd int fd = netlink_open_flows(&failure);
 	size_t ended = 0;
 
 	assert_true(fd >= 0);

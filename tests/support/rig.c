@@ -26,11 +26,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "dns/message.h"
 #include "fw/netns.h"
 #include "fw/nft.h"
 #include "fw/ruleset.h"
+#include "state/forwarder.h"
 
 static void __attribute__((noreturn, format(printf, 1, 2))) rig_die(const char *format, ...)
 {
@@ -276,19 +278,14 @@ void rig_start(struct rig *rig, const char *domains, const char *networks, rig_a
 	upstream_start(rig);
 }
 
-static const char *proxy_path(void)
+static void path_beside(char path[4096], const char *name)
 {
-	static char path[4096];
-	const char *given = getenv("SHIELD_PROXY");
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	ssize_t length = readlink("/proc/self/exe", path, 4096 - 64);
 
-	if (given)
-		return given;
 	if (length < 0)
 		rig_die("/proc/self/exe");
 	path[length] = '\0';
-	strcpy(strrchr(path, '/') + 1, "terok-shield-proxy");
-	return path;
+	strcpy(strrchr(path, '/') + 1, name);
 }
 
 const char *rig_forwarder(struct rig *rig)
@@ -296,7 +293,7 @@ const char *rig_forwarder(struct rig *rig)
 	static char line[1024];
 	struct bundle_identity identity = {.container = "rig", .version = SHIELD_VERSION};
 	struct error error = {0};
-	const char *path = proxy_path();
+	char supervisor[4096], worker[4096];
 	int ready[2];
 	ssize_t length;
 
@@ -304,16 +301,19 @@ const char *rig_forwarder(struct rig *rig)
 		rig_die("settings: %s", error.text);
 	if (pipe2(ready, O_CLOEXEC))
 		rig_die("pipe");
+	path_beside(supervisor, "terok-shield-supervisor");
+	path_beside(worker, "terok-shield-proxy");
+	if (rig->worker)
+		snprintf(worker, sizeof(worker), "%s", rig->worker);
 	rig->proxy = fork();
 	if (!rig->proxy) {
-		int netns = fcntl(rig->inside_fd, F_DUPFD, 10), init = fcntl(rig->init_pidfd, F_DUPFD, 10), pipe_end = fcntl(ready[1], F_DUPFD, 10);
-		char netns_text[16], init_text[16], ready_text[16];
+		int from[] = {rig->inside_fd, rig->init_pidfd, ready[1]};
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		snprintf(netns_text, sizeof(netns_text), "%d", netns);
-		snprintf(init_text, sizeof(init_text), "%d", init);
-		snprintf(ready_text, sizeof(ready_text), "%d", pipe_end);
-		execl(path, "terok-shield-proxy", "--bundle", rig->folder, "--netns-fd", netns_text, "--init-fd", init_text, "--ready-fd", ready_text, NULL);
+		if (descriptor_arrange(from, FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, FORWARDER_NETNS))
+			_exit(126);
+		execl(supervisor, "terok-shield-supervisor", "--worker", worker, "--bundle", rig->folder, "--container", "rig", "--via", settings_via_name(rig->settings.via),
+		      rig->settings.audit ? "--audit" : NULL, NULL);
 		_exit(127);
 	}
 	close(ready[1]);
@@ -342,6 +342,17 @@ void rig_stop(struct rig *rig)
 	close(rig->outside_fd);
 	bundle_close(&rig->bundle);
 	rig_folder_remove(rig->folder);
+}
+
+pid_t rig_worker(const struct rig *rig)
+{
+	char path[64];
+	cleanup_stream FILE *stream = NULL;
+	int pid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)rig->proxy, (int)rig->proxy);
+	stream = fopen(path, "re");
+	return stream && fscanf(stream, "%d", &pid) == 1 ? pid : 0;
 }
 
 struct socket_wish {

@@ -24,7 +24,9 @@ struct rig {
 	struct bundle bundle;
 	char folder[RIG_FOLDER_MAX];
 	struct settings settings;
-	pid_t init, proxy;
+	pid_t init;
+	pid_t proxy;	    /* the forwarder's supervisor */
+	const char *worker; /* the worker's program; NULL: the one beside the test program */
 	int init_pidfd, inside_fd, outside_fd;
 	/* the scripted upstream */
 	rig_answer *answer;
@@ -46,8 +48,10 @@ void rig_folder_remove(const char *path);
 /* Makes namespaces, bundle (domains: the text of profile.domains; networks: of profile.allowed), upstream; applies the ruleset inside. Does not start the forwarder.
  * Settings may be changed before rig_forwarder(). Ends the test program with a message when something fails. */
 void rig_start(struct rig *rig, const char *domains, const char *networks, rig_answer *answer, void *context);
-/* Starts the forwarder (from beside the test program, or $SHIELD_PROXY). Returns its first line: "ready" or "error: ...". */
+/* Starts the forwarder from beside the test program: the supervisor, which starts its worker. Returns its first line: "ready" or "error: ...". */
 const char *rig_forwarder(struct rig *rig);
+/* The worker's process at this moment, 0 for none. */
+pid_t rig_worker(const struct rig *rig);
 /* Ends what is left and removes the folder. */
 void rig_stop(struct rig *rig);
 
