@@ -68,7 +68,7 @@ int netlink_open_watch(int writer_fd, struct error *error)
 {
 	cleanup_fd int fd = socket_bound(SOCK_NONBLOCK);
 	int group = NFNLGRP_NFTABLES, result;
-	uint32_t port;
+	uint32_t port = 0;
 
 	if (fd < 0 || setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
 		return error_errno(error, fd < 0 ? -fd : errno, "cannot watch nftables for changes");

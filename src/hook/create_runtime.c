@@ -325,7 +325,7 @@ static int creation_prepare(struct creation *creation, struct error *error)
 static int creation_carry_out(struct creation *creation, struct error *error)
 {
 	const struct forwarder_order order = {
-		.bundle_path = creation->bundle.path,
+		.bundle = &creation->bundle,
 		.container = creation->identity.container,
 		.netns_fd = creation->netns_fd,
 		.init_fd = creation->init_fd,

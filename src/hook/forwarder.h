@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "policy/settings.h"
+#include "state/bundle.h"
 
 struct forwarder {
 	pid_t pid;    /* 0: not started */
@@ -22,7 +23,8 @@ struct forwarder {
 
 /* What it is started for; all borrowed. */
 struct forwarder_order {
-	const char *bundle_path, *container;
+	const struct bundle *bundle;
+	const char *container;
 	int netns_fd, init_fd;
 	const struct settings *settings;
 };

@@ -1,4 +1,4 @@
-/* The bundle's folder and the files in it: made, opened, locked, read and replaced. bundle_path.c has the way there. */
+/* The files in the bundle's folder: locked, read and replaced. bundle_open.c has the folder. */
 #include "state/bundle_file.h"
 
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define HOOKS         "hooks"
 #define LOCK          "lock"
 #define LOCK_PAUSE_MS 5u
 #define NAME_SAFE_MAX 128
@@ -51,64 +50,18 @@ const char *bundle_remedy(int code)
 	}
 }
 
-/* The folder cannot be made ready. Returns -code. */
-static int folder_failed(const char *path, const char *what, int code, struct error *error)
+int bundle_hooks_open(int bundle_fd, struct error *error)
 {
-	return error_set(error, code, "state folder '%s': cannot %s: %s%s", SHOWN(path), what, strerror(code), bundle_remedy(code));
-}
-
-/* The checks that the bundle's folder had, for hooks/. Returns its descriptor. */
-static int hooks_open(int bundle_fd, struct error *error)
-{
-	cleanup_fd int fd = openat(bundle_fd, HOOKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int fd = openat(bundle_fd, BUNDLE_HOOKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0 || fstat(fd, &status))
-		return error_set(error, EPERM, "%s: it is not a folder, or a link: %s", HOOKS, strerror(errno));
+		return error_set(error, EPERM, "%s: it is not a folder, or a link: %s", BUNDLE_HOOKS, strerror(errno));
 	if (status.st_uid != geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)))
-		return error_set(error, EPERM, "%s: it belongs to another user or can be written by group or others", HOOKS);
+		return error_set(error, EPERM, "%s: it belongs to another user or can be written by group or others", BUNDLE_HOOKS);
 	return take_fd(fd);
-}
-
-/* Opens what bundle_path_open() allows and looks at what lies in it. */
-static int bundle_open_checked(struct bundle *bundle, const char *path, bool create, struct error *error)
-{
-	cleanup_fd int fd = -1;
-	int result = bundle_check_path(path, error), hooks;
-
-	bundle->fd = -1;
-	if (result)
-		return result;
-	fd = bundle_path_open(path, create, error);
-	if (fd < 0)
-		return fd;
-	if (create && fchmod(fd, 0700))
-		return folder_failed(path, "set its mode", errno, error);
-	if (create && mkdirat(fd, HOOKS, 0700) && errno != EEXIST)
-		return folder_failed(path, "make " HOOKS, errno, error);
-	hooks = hooks_open(fd, error);
-	if (hooks < 0 && hooks != -ENOENT)
-		return error_prefix(error, "state folder '%s'", SHOWN(path));
-	if (create && hooks >= 0 && fchmod(hooks, 0700))
-		result = folder_failed(path, "set the mode of " HOOKS, errno, error);
-	cleanup_close_fd(&hooks);
-	if (result)
-		return result;
-	snprintf(bundle->path, sizeof(bundle->path), "%s", path);
-	bundle->fd = take_fd(fd);
-	return 0;
-}
-
-int bundle_create(struct bundle *bundle, const char *path, struct error *error)
-{
-	return bundle_open_checked(bundle, path, true, error);
-}
-
-int bundle_open(struct bundle *bundle, const char *path, struct error *error)
-{
-	return bundle_open_checked(bundle, path, false, error);
 }
 
 void bundle_close(struct bundle *bundle)
@@ -119,14 +72,14 @@ void bundle_close(struct bundle *bundle)
 
 int bundle_file_folder(const struct bundle *bundle, const char *name, const char **base, struct error *error)
 {
-	bool in_hooks = strncmp(name, HOOKS "/", sizeof(HOOKS)) == 0;
+	bool in_hooks = strncmp(name, BUNDLE_HOOKS "/", sizeof(BUNDLE_HOOKS)) == 0;
 	int fd;
 
-	*base = in_hooks ? name + sizeof(HOOKS) : name;
+	*base = in_hooks ? name + sizeof(BUNDLE_HOOKS) : name;
 	if (**base == '\0' || strchr(*base, '/') || strcmp(*base, ".") == 0 || strcmp(*base, "..") == 0)
 		return error_set(error, EINVAL, "'%s' is no file of a state folder", SHOWN(name));
 	if (in_hooks)
-		return hooks_open(bundle->fd, error);
+		return bundle_hooks_open(bundle->fd, error);
 	fd = fcntl(bundle->fd, F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? error_errno(error, errno, "%s", SHOWN(bundle->path)) : fd;
 }

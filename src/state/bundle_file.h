@@ -9,6 +9,10 @@
  * Returns a readable directory descriptor, or a negative errno as bundle_open(). */
 int bundle_path_open(const char *path, bool create, struct error *error);
 
+/* The checks that the bundle's folder had, for hooks/ in it. Returns its descriptor, -ENOENT when there is none, -EPERM. */
+#define BUNDLE_HOOKS "hooks"
+int bundle_hooks_open(int bundle_fd, struct error *error);
+
 /* Opens a file of the bundle ("NAME" or "hooks/NAME") and checks what was opened: regular, owned by geteuid(), not writable by group or
  * others, one link. flags: access mode, O_CREAT, O_APPEND; a created file has mode 0600. No error text for -ENOENT.
  * Returns a descriptor in non-blocking mode (which means nothing to a regular file), or a negative errno. */

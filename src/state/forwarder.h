@@ -7,6 +7,7 @@ enum forwarder_descriptor {
 	FORWARDER_NETNS = 3, /* the container's network namespace */
 	FORWARDER_INIT,	     /* a pidfd of its init */
 	FORWARDER_READY,     /* the write end of the pipe */
+	FORWARDER_BUNDLE,    /* its state folder, opened and checked by the hook */
 	FORWARDER_DESCRIPTORS_END,
 };
 

@@ -3,7 +3,7 @@
  *	terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit]
  *
  * with the descriptors of state/forwarder.h. It opens everything that belongs to the container's namespace, gives up all privileges but CAP_NET_ADMIN, and starts the
- * worker, terok-shield-proxy, with what it has opened: so a worker can be started again without any further right. It needs no library but libc, reads
+ * worker, terok-shield-proxy, with what it has opened: so a worker can be started again without any further right. It needs no library but libc, which it has in itself, reads
  * nothing that the workload or the network sends, and is to stay small: it has to outlive what does.
  */
 #include <errno.h>
@@ -97,9 +97,9 @@ static int supervision_prepare(struct supervision *supervision, const struct arg
 		return error_set(error, EINVAL, "the container's name has octets that no name has");
 	if (setrlimit(RLIMIT_CORE, &no_core))
 		return error_errno(error, errno, "forbidding core dumps");
-	result = bundle_open(bundle, arguments->bundle, error);
-	if (result)
-		return result;
+	if (snprintf(bundle->path, sizeof(bundle->path), "%s", arguments->bundle) >= (int)sizeof(bundle->path))
+		return error_set(error, ENAMETOOLONG, "the path of the state folder is too long");
+	bundle->fd = FORWARDER_BUNDLE;
 	supervision->program_fd = open(arguments->worker, O_PATH | O_CLOEXEC);
 	if (supervision->program_fd < 0)
 		return error_errno(error, errno, "terok-shield-proxy");

@@ -307,7 +307,7 @@ const char *rig_forwarder(struct rig *rig)
 		snprintf(worker, sizeof(worker), "%s", rig->worker);
 	rig->proxy = fork();
 	if (!rig->proxy) {
-		int from[] = {rig->inside_fd, rig->init_pidfd, ready[1]};
+		int from[] = {rig->inside_fd, rig->init_pidfd, ready[1], rig->bundle.fd};
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (descriptor_arrange(from, FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, FORWARDER_NETNS))
