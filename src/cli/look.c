@@ -12,6 +12,8 @@
 #include "fw/nft.h"
 #include "fw/readback.h"
 
+#define FORWARDER_TIMEOUT_MS 2000 /* a worker that is busy, or is being started again, answers sooner */
+
 struct head {
 	enum shield_state state;
 	struct error difference;
@@ -84,14 +86,20 @@ static int look_once(
 	return rc ? error_set(error, failed.code, "%s", failed.text) : pieces_take(look, &output, error);
 }
 
-/* The rules may be as they should be and the forwarder gone: then no name resolves, and the user has to know. */
+/* The rules may be as they should be and the forwarder gone, or not answering: then no name resolves, and the user has to know. */
 static void forwarder_check(struct look *look, const struct container *container)
 {
-	cleanup_fd int fd = bundle_process_open(container->runtime.proxy_pid, container->runtime.proxy_start);
-	if (fd >= 0 || look->state == SHIELD_INACTIVE || look->state == SHIELD_ERROR)
+	struct error error = {0};
+	if (look->state == SHIELD_INACTIVE || look->state == SHIELD_ERROR)
+		return;
+	int rc = forwarder_ask(container, FORWARDER_TIMEOUT_MS, &look->forwarder, &error);
+	if (!rc)
 		return;
 	look->state = SHIELD_ERROR;
-	error_set(&look->difference, ESRCH, "the forwarder is gone, no name resolves; the rules hold; restart the container");
+	if (rc == -ENOENT || rc == -ECONNREFUSED)
+		error_set(&look->difference, ESRCH, "the forwarder is gone, no name resolves; the rules hold; restart the container");
+	else
+		error_set(&look->difference, ESRCH, "the forwarder does not answer, no name resolves; the rules hold; it is being started again, `terok-shield logs` says why");
 }
 
 int look_take_parts(struct look *look, const struct container *container, unsigned parts, struct error *error)

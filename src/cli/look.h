@@ -3,6 +3,7 @@
 #define CLI_LOOK_H
 
 #include "cli/container.h"
+#include "cli/forwarder.h"
 #include "cli/learned.h"
 
 /* What is wanted besides the state. */
@@ -14,6 +15,7 @@ enum look_part {
 struct look {
 	enum shield_state state; /* SHIELD_INACTIVE when the container does not run */
 	struct error difference; /* of SHIELD_ERROR: what is not as it should be */
+	struct forwarder_worker forwarder; /* its worker; zero when there is none */
 	struct learned learned;  /* empty when it does not run */
 	struct text elements;    /* of the allow and deny sets: lines "element SET NETWORK" */
 	struct text listing;     /* as nft prints the table, terse */

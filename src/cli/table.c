@@ -114,6 +114,17 @@ const struct command command_table[] = {
 		.takes_container = true,
 	},
 	{
+		.name = "reload",
+		.summary = "move a running container's forwarder to the installed version",
+		.usage = "NAME",
+		.details = "Nothing is lost: what is being looked up is finished, further queries wait until the next forwarder is there.\n"
+			   "When the installed one does not start the container goes on with the one it had.",
+		.example = "terok-shield reload web",
+		.run = cmd_reload,
+		.options = WHERE,
+		.takes_container = true,
+	},
+	{
 		.name = "why",
 		.summary = "say whether a container may reach a destination, and which line decides it",
 		.usage = "NAME DESTINATION[:PORT] [--json]",
