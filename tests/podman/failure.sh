@@ -66,6 +66,10 @@ for spoil in fail ignore open; do
 	pod rm -f -t 0 web >/dev/null 2>&1
 done
 
+rm -f $libexec/terok-shield-supervisor
+fails "the supervisor's program is missing" 'terok-shield-supervisor'
+printf '#!/bin/sh\nexit 3\n' > $libexec/terok-shield-supervisor
+fails "the supervisor dies before anything is ready" 'forwarder.*status 3'
 rm -f $libexec/terok-shield-proxy
 fails "the forwarder's program is missing" 'terok-shield-proxy|forwarder'
 printf '#!/bin/sh\nexit 3\n' > $libexec/terok-shield-proxy

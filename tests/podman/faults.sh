@@ -97,7 +97,8 @@ check "a container starts whose hooks run once" shield run once --profiles my --
 mapfile -t flags < <(shield prepare double --profiles my --json | tr -d '\n' | sed 's/^\[ *//; s/ *\]$//; s/", *"/"\n"/g' | sed 's/^"//; s/"$//')
 check "a container starts whose hooks run twice" pod run "${flags[@]}" --hooks-dir "$containers/double/hooks" -d $image sleep 600
 check_equal "fault 11: a second run of the hook does not double the rules" "$(rule_count once)" "$(rule_count double)"
-check_equal "fault 11: and there is one forwarder for each" 2 "$(proxies | wc -l)"
+check_equal "fault 11: and there is one forwarder for each" 2 "$(supervisors | wc -l)"
+check_equal "fault 11: with one worker" 2 "$(proxies | wc -l)"
 check_reached "fault 11: allowed names work" double http://allowed.test/
 check_not "fault 11: others do not" fast_get double http://203.0.113.20/
 check "both are removed" pod rm -f -t 0 once double

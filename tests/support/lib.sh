@@ -103,8 +103,9 @@ never_asked() { ! asked_world "$1"; }
 stray_dns() { ip netns exec world nft -j list counter inet judge stray | grep -o '"packets": *[0-9]*' | grep -o '[0-9]*$'; }
 no_stray_dns() { [ "$(stray_dns)" = 0 ] || { stray_dns; cat /srv/bed/rogue.log; return 1; }; }
 
-proxies() { pgrep -f '^[^ ]*terok-shield-proxy' || true; }
-no_proxies() { [ -z "$(proxies)" ]; }
+supervisors() { pgrep -f '^[^ ]*terok-shield-supervisor' || true; }	# one for each container's forwarder
+proxies() { pgrep -f '^[^ ]*terok-shield-proxy' || true; }	# and its worker
+no_proxies() { [ -z "$(supervisors)$(proxies)" ]; }
 
 finish() {	# the last line of every script
 	echo "end of $(basename "$0" .sh) $mode $suite"
