@@ -75,7 +75,7 @@ static void forwarder_make(const char *script)
 	cleanup_text struct text text = {0};
 
 	text_addf(&text, "#!/bin/sh\ncd %s\n%s\n", folder, script);
-	file_make("libexec/terok-shield-proxy", text.data, 0755);
+	file_make("libexec/terok-shield-supervisor", text.data, 0755);
 }
 
 /* ---- processes ---- */
@@ -152,7 +152,7 @@ static int hook_run_with(const char *stage, const char *state)
 	if (pid == 0) {
 		dup2(in[0], 0);
 		dup2(err[1], 2);
-		dup2(err[1], 7); /* must not reach the forwarder */
+		dup2(err[1], 9); /* must not reach the forwarder */
 		setenv("LD_SECRET", "x", 1);
 		execl(in_folder("libexec/terok-shield-hook"), "terok-shield-hook", stage, NULL);
 		_exit(126);
@@ -253,12 +253,14 @@ static void a_container_gets_rules_a_forwarder_and_records(void **context)
 	assert_non_null(strstr(ruleset, "terok_shield"));
 
 	seen = file_content("seen");
-	assert_ptr_equal(strstr(seen, "--bundle "), seen);
-	assert_non_null(strstr(seen, "/bundle --netns-fd 3 --init-fd 4 --ready-fd 5 "));
+	assert_ptr_equal(strstr(seen, "--worker "), seen);
+	assert_non_null(strstr(seen, "/libexec/terok-shield-proxy --bundle "));
+	assert_non_null(strstr(seen, "/bundle --container web --via host --audit "));
 	assert_null(strstr(seen, "LD_SECRET"));
 	assert_non_null(strstr(seen, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"));
-	assert_non_null(strstr(seen, "0\n1\n2\n3\n4\n5\n6\n")); /* 6: ls itself, on the folder */
-	assert_null(strstr(seen, "\n7\n"));
+	assert_non_null(strstr(seen, "0\n1\n2\n3\n4\n5\n6\n7\n")); /* 7: ls itself, on the folder */
+	assert_null(strstr(seen, "\n8\n"));
+	assert_null(strstr(seen, "\n9\n"));
 
 	assert_true(audit_has("\"setup\""));
 	assert_true(audit_has("base,mine"));
@@ -383,6 +385,10 @@ static void the_state_that_was_asked_for_comes_back(void **context)
 
 static void break_no_forwarder(void)
 {
+	unlink(in_folder("libexec/terok-shield-supervisor"));
+}
+static void break_no_worker(void)
+{
 	unlink(in_folder("libexec/terok-shield-proxy"));
 }
 static void break_dying_forwarder(void)
@@ -407,7 +413,7 @@ static void break_slow_forwarder(void)
 }
 static void break_unrunnable_forwarder(void)
 {
-	file_make("libexec/terok-shield-proxy", "#!/nowhere/sh\n", 0755);
+	file_make("libexec/terok-shield-supervisor", "#!/nowhere/sh\n", 0755);
 }
 static void break_version_of_container(void)
 {
@@ -581,7 +587,8 @@ static const struct failure {
 	const char *word;
 	bool unlogged; /* the bundle could not be opened, or is not there to be written to */
 } failures[] = {
-	{"forwarder missing", break_no_forwarder, "terok-shield-proxy is missing", false},
+	{"forwarder missing", break_no_forwarder, "terok-shield-supervisor is missing", false},
+	{"its worker missing", break_no_worker, "terok-shield-proxy is missing", false},
 	{"forwarder cannot be executed", break_unrunnable_forwarder, "cannot execute the forwarder", false},
 	{"forwarder dies before it is ready", break_dying_forwarder, "ended before it was ready, with exit status 7", false},
 	{"forwarder is killed before it is ready", break_killed_forwarder, "by signal 9", false},
@@ -695,6 +702,7 @@ static void folder_fill(void)
 	assert_int_equal(file_read(AT_FDCWD, path, 64u << 20, &hook, &length), 0);
 	assert_int_equal(file_replace(AT_FDCWD, in_folder("libexec/terok-shield-hook"), 0755, hook, length), 0);
 	forwarder_make(READY);
+	file_make("libexec/terok-shield-proxy", "a worker that nobody starts here\n", 0755);
 	file_make("oci/config.json", CONFIG, 0644);
 	bundle_fill();
 	container = container_start(true);
