@@ -35,7 +35,7 @@ check "its worker is killed" kill -9 "$worker"
 check_output "an allowed name is reached all the same" "^world $" get web http://allowed.test/
 check_not "others are not" fast_get web http://203.0.113.20/
 check_not "it was another worker that answered" test "$worker" = "$(proxies)"
-check_output "the state is what it was" '^up ' shield status web
+check_output "the state is what it was" '(^| )up $' shield status web
 restarts_are() { shield status web --json | grep -qE "\"restarts\": *$1(,|$)"; }
 check "and the status counts it" restarts_are 1
 check_output "the log has the reason" 'ended by signal 9' shield logs --container web -n 5
