@@ -255,6 +255,59 @@ static void what_the_kernel_holds_is_taken_over_with_names_and_lifetimes(void **
 	assert_int_equal(removals, 0);
 }
 
+static void adopt_anew(void)
+{
+	leases_free(leases);
+	leases = leases_new(writer, note_failed, NULL);
+	assert_int_equal(leases_adopt(leases), 0);
+}
+
+static void what_has_no_name_is_taken_over_and_goes_with_the_next_review(void **state)
+{
+	struct setwriter_key key = key_of(7);
+	bool staged = false;
+
+	(void)state;
+	assert_int_equal(setwriter_add(writer, &key, 600000, "", true), 0);
+	assert_int_equal(setwriter_commit(writer), 0);
+	assert_int_equal(ensure(1, "good.test", 600, 0, &staged), 0);
+	assert_int_equal(leases_commit(leases), 0);
+	adopt_anew();
+	assert_int_equal(leases_count(leases), 2);
+	assert_int_equal(leases_review(leases, keep_good, note_removed, NULL), 0);
+	assert_int_equal(removals, 1);
+	assert_false(kernel_has(7, NULL));
+	assert_true(kernel_has(1, NULL));
+}
+
+static int count_one(void *context, const struct setwriter_element *element)
+{
+	(void)element;
+	(*(size_t *)context)++;
+	return 0;
+}
+
+/* More than one worker would have learned, by an earlier one whose elements had not ended yet. */
+static void what_is_more_than_can_be_known_is_deleted(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < LEASES_MAX + 700; i++) {
+		struct setwriter_key key = {.addr = addr_v4((uint8_t[]){20, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i})};
+
+		if (setwriter_add(writer, &key, 600000, "good.test", false) == -ENOBUFS) {
+			assert_int_equal(setwriter_commit(writer), 0);
+			i--;
+		}
+	}
+	assert_int_equal(setwriter_commit(writer), 0);
+	adopt_anew();
+	assert_int_equal(leases_count(leases), LEASES_MAX);
+	assert_int_equal(setwriter_each(writer, count_one, &count), 0);
+	assert_int_equal(count, LEASES_MAX);
+}
+
 static void leases_that_ended_are_forgotten(void **state)
 {
 	bool staged = false;
@@ -346,6 +399,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(more_than_a_batch_holds_is_committed_on_the_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_address_goes_with_the_last_name_that_may_keep_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_kernel_holds_is_taken_over_with_names_and_lifetimes, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_has_no_name_is_taken_over_and_goes_with_the_next_review, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_more_than_can_be_known_is_deleted, setup, teardown),
 		cmocka_unit_test_setup_teardown(leases_that_ended_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_lease_through_which_packets_went_is_due, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_address_tells_the_names_that_brought_it_under_any_port, setup, teardown),

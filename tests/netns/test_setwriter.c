@@ -1,6 +1,11 @@
 /* fw/setwriter.c with the kernel. */
 #include "own_netns.h"
 
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -285,6 +290,60 @@ static void the_watch_reports_loss_as_a_change(void **unused)
 	assert_int_equal(setwriter_watch_read(watch, writer), 1);
 }
 
+/* A listing of learned_v4 that is asked for and not read, under the numbers that the next user's own first requests will have. */
+static void listing_leave(int fd, uint32_t sequence)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nfgenmsg family;
+		struct nlattr table;
+		char table_name[16];
+		struct nlattr set;
+		char set_name[12];
+	} request = {
+		.header = {sizeof(request), NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NLM_F_REQUEST | NLM_F_DUMP, sequence, 0},
+		.family = {.nfgen_family = NFPROTO_INET},
+		.table = {NLA_HDRLEN + sizeof("terok_shield"), NFTA_SET_ELEM_LIST_TABLE},
+		.table_name = "terok_shield",
+		.set = {NLA_HDRLEN + sizeof("learned_v4"), NFTA_SET_ELEM_LIST_SET},
+		.set_name = "learned_v4",
+	};
+
+	assert_int_equal(send(fd, &request, sizeof(request), 0), sizeof(request));
+}
+
+static void a_socket_is_taken_over_whatever_was_left_in_it(void **unused)
+{
+	struct setwriter_key key = key_of("10.0.0.0", 0, 0);
+	cleanup_fd int fd = netlink_open_writer(&failure);
+	struct setwriter *next;
+	struct tally tally;
+	bool found;
+
+	(void)unused;
+	assert_true(fd >= 0);
+	for (int i = 0; i < 4000; i++) { /* more than fits the queue at once */
+		key.addr.octets[2] = (uint8_t)(i >> 8);
+		key.addr.octets[3] = (uint8_t)i;
+		add(&key, 60000, "some.test");
+		assert_int_equal(setwriter_commit(writer), 0);
+	}
+	for (uint32_t sequence = 1; sequence < 5; sequence++) {
+		listing_leave(fd, sequence);
+		assert_int_equal(setwriter_take(&next, dup(fd), &failure), 0);
+		key = key_of("198.51.100.10", 0, 0);
+		assert_int_equal(setwriter_add(next, &key, 60000, "next.test", true), 0);
+		assert_int_equal(setwriter_commit(next), 0);
+		assert_int_equal(setwriter_get(next, &key, &found, NULL), 0);
+		assert_true(found);
+		tally = (struct tally){0};
+		assert_int_equal(setwriter_each(next, count_element, &tally), 0);
+		assert_int_equal(tally.count, 4001);
+		setwriter_close(next);
+	}
+	assert_int_equal(setwriter_take(&next, open("/dev/null", O_RDONLY), &failure), -ENOTSOCK);
+}
+
 static void the_probe_leaves_no_table_behind(void **unused)
 {
 	(void)unused;
@@ -307,6 +366,7 @@ int main(void)
 		TEST(a_listing_has_every_element_once_with_its_name),
 		TEST(the_watch_tells_others_changes_from_our_own),
 		TEST(the_watch_reports_loss_as_a_change),
+		TEST(a_socket_is_taken_over_whatever_was_left_in_it),
 		TEST(the_probe_leaves_no_table_behind),
 	};
 

@@ -458,6 +458,24 @@ static void without_its_supervisor_there_is_no_worker_no_answer_and_the_rules_ho
 	assert_true(kernel_holds("203.0.113.8 "));
 }
 
+static void an_answer_that_says_nothing_of_a_worker_is_not_believed(void **state)
+{
+	static const char *const answers[] = {"", "version 1\n", "version 1\nserial 2\nrestarts 3\nkept 4\n", "version 1\nserial 2\nrestarts x\nkept 0\n",
+		"version \x1b[1m\nserial 2\nrestarts 3\nkept 0\n"};
+	struct forwarder_worker worker;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		assert_int_equal(forwarder_parse(answers[i], &worker), -EPROTO);
+		assert_int_equal(worker.restarts, 0);
+	}
+	assert_int_equal(forwarder_parse("version 1.2.3\nserial 4\nrestarts 3\nkept 1\n", &worker), 0);
+	assert_string_equal(worker.version, "1.2.3");
+	assert_int_equal(worker.serial, 4);
+	assert_int_equal(worker.restarts, 3);
+	assert_true(worker.kept);
+}
+
 /* ---- with workers that are no good: the program is a file of the test's ---- */
 
 static char program[128];
@@ -616,6 +634,7 @@ int main(void)
 		cmocka_unit_test(what_nobody_can_name_does_not_outlive_its_worker),
 		cmocka_unit_test(neither_process_has_more_than_net_admin),
 		cmocka_unit_test(without_its_supervisor_there_is_no_worker_no_answer_and_the_rules_hold),
+		cmocka_unit_test(an_answer_that_says_nothing_of_a_worker_is_not_believed),
 		cmocka_unit_test(a_first_worker_that_fails_is_the_end_with_the_reason),
 		cmocka_unit_test(a_worker_that_does_nothing_is_replaced_and_a_busy_one_is_not),
 		cmocka_unit_test(one_that_keeps_dying_is_started_ever_later),
