@@ -343,7 +343,7 @@ void control_stop(struct control *control)
 bool control_is_idle(const struct control *control)
 {
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
-		if (control->callers[i].stream && (control->callers[i].closing || control->callers[i].unanswered))
+		if (control->callers[i].stream)
 			return false;
 	return true;
 }

@@ -11,7 +11,7 @@
 struct control *control_start(struct proxy *proxy, int listen_fd);
 void control_stop(struct control *control);
 
-/* Whether nobody waits for an answer, or has one to fetch. */
+/* Whether nobody is connected: who is has a request on its way, or an answer to fetch. */
 bool control_is_idle(const struct control *control);
 
 /* From the outbox: the answer to one of the questions of `resolve`, as a DNS message. */

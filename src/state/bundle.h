@@ -164,7 +164,7 @@ struct bundle_runtime {
 	char container_id[65]; /* full id, "" when not known */
 	pid_t init_pid;	       /* in the pid namespace of the writer */
 	uint64_t init_start;   /* field 22 of /proc/PID/stat: distinguishes a pid that was used again */
-	pid_t proxy_pid;
+	pid_t proxy_pid;       /* the forwarder: its supervisor */
 	uint64_t proxy_start;
 };
 int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtime *runtime, struct error *error);
