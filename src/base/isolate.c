@@ -17,13 +17,12 @@
 
 /* ---- capabilities ---- */
 
-/* What the last capability of this kernel is, is known from the first that it refuses to tell. */
+/* Which is the last capability of this kernel is known from the first that it does not know. */
 static int bounding_cut(void)
 {
-	for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+	for (int capability = 0;; capability++)
 		if (capability != CAP_NET_ADMIN && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
-			return -errno;
-	return 0;
+			return errno == EINVAL && capability > CAP_NET_ADMIN ? 0 : -errno;
 }
 
 int isolate_capabilities(struct error *error)
