@@ -52,11 +52,11 @@ int isolate_capabilities(struct error *error)
 
 /* ---- files ---- */
 
-#define ALL_V1	       ((1ull << 13) - 1) /* ABI 1: execute to make_sym */
-#define REFER	       (1ull << 13)	  /* ABI 2 */
-#define TRUNCATE       (1ull << 14)	  /* ABI 3 */
-#define ACCESS_READ    (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define ACCESS_CHANGE  (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | TRUNCATE)
+#define ALL_V1        ((1ull << 13) - 1) /* ABI 1: execute to make_sym */
+#define REFER         (1ull << 13)       /* ABI 2 */
+#define TRUNCATE      (1ull << 14)       /* ABI 3 */
+#define ACCESS_READ   (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_CHANGE (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | TRUNCATE)
 
 static uint64_t access_rights(unsigned access)
 {
@@ -116,10 +116,10 @@ int isolate_files(const struct isolate_folder *folders, size_t count, bool *held
 #define CALLS_MAX 256
 #define CALL_CODE 5 /* instructions for one call, at most */
 
-#define LOAD(field)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
-#define NUMBER	     LOAD(offsetof(struct seccomp_data, nr))
+#define LOAD(field)         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
+#define NUMBER              LOAD(offsetof(struct seccomp_data, nr))
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
-#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
+#define RETURN(action)      BPF_STMT(BPF_RET | BPF_K, (action))
 
 /* Returns how many instructions it put. The accumulator holds the number of the call before and behind. */
 static size_t call_put(struct sock_filter *at, const struct isolate_call *call)

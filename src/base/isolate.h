@@ -1,5 +1,6 @@
-/* Giving up what a process does not need, in named stages, by system calls alone. Each is final; they are entered in this order, since Landlock and
- * seccomp need no_new_privs, and Landlock's own calls need not be in seccomp's list. What is given up stays so in every program executed later. */
+/* Giving up what a process does not need, in named stages, by system calls alone. Each is final; they are entered in this order, since
+ * Landlock and seccomp need no_new_privs, and Landlock's own calls need not be in seccomp's list. What is given up stays so in every
+ * program executed later. */
 #ifndef BASE_ISOLATE_H
 #define BASE_ISOLATE_H
 
@@ -21,12 +22,12 @@
 #define ISOLATE_SANITIZED 0
 #endif
 
-/* no_new_privs, not attachable, and of all capabilities only CAP_NET_ADMIN, permitted and effective, not inheritable. No longer holding one is an error of none: what
- * needs it says so. The bounding set is cut down when the process may do that. */
+/* no_new_privs, not attachable, and of all capabilities only CAP_NET_ADMIN, permitted and effective, not inheritable. No longer
+ * holding one is an error of none: what needs it says so. The bounding set is cut down when the process may do that. */
 int isolate_capabilities(struct error *error);
 
-#define ISOLATE_READ (1u << 0)	  /* read files and folders */
-#define ISOLATE_CHANGE (1u << 1)  /* ... write, make, replace and remove files, and read */
+#define ISOLATE_READ    (1u << 0) /* read files and folders */
+#define ISOLATE_CHANGE  (1u << 1) /* ... write, make, replace and remove files, and read */
 #define ISOLATE_EXECUTE (1u << 2) /* ... execute */
 
 struct isolate_folder {
@@ -46,7 +47,7 @@ struct isolate_call {
 };
 
 enum isolate_refusal {
-	ISOLATE_KILL,	/* any other call ends the process */
+	ISOLATE_KILL,   /* any other call ends the process */
 	ISOLATE_ENOSYS, /* any other call fails, as on a kernel that does not have it */
 };
 

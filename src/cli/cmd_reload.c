@@ -11,16 +11,17 @@
 #include "cli/forwarder.h"
 #include "state/control.h"
 
-#define ASK_TIMEOUT_MS	  3000
+#define ASK_TIMEOUT_MS    3000
 #define RETIRE_TIMEOUT_MS 3000
-#define NEXT_TIMEOUT_MS	  30000 /* the questions in flight, and a start that hangs and is done again from the old file */
+#define NEXT_TIMEOUT_MS   30000 /* the questions in flight, and a start that hangs and is done again from the old file */
 
 static int worker_replace(const struct container *container, struct forwarder_worker *next, struct error *error)
 {
 	struct forwarder_worker old;
 	int rc = forwarder_ask(container, ASK_TIMEOUT_MS, &old, error);
 	if (!rc && !*old.version)
-		return error_set(error, EPROTO, "the forwarder of %s cannot be replaced while it runs: restart the container", container->identity.container);
+		return error_set(error, EPROTO, "the forwarder of %s cannot be replaced while it runs: restart the container",
+			container->identity.container);
 	if (!rc)
 		rc = control_request(&container->bundle, "retire", RETIRE_TIMEOUT_MS, NULL, error);
 	if (!rc)
@@ -28,7 +29,8 @@ static int worker_replace(const struct container *container, struct forwarder_wo
 	if (rc)
 		return error_prefix(error, "the forwarder of %s was not replaced; the rules hold", container->identity.container);
 	if (next->kept || next->serial == old.serial)
-		return error_set(error, EIO, "the installed forwarder does not start, %s goes on with the one it had; `terok-shield logs --container %s` has the reason",
+		return error_set(error, EIO,
+			"the installed forwarder does not start, %s goes on with the one it had; see `terok-shield logs --container %s`",
 			container->identity.container, container->identity.container);
 	return 0;
 }

@@ -12,7 +12,8 @@ int forwarder_parse(const char *answer, struct forwarder_worker *worker)
 	unsigned kept;
 	int end = 0;
 	*worker = (struct forwarder_worker){0};
-	if (sscanf(answer, "version %31[0-9A-Za-z.+~-]\nserial %u\nrestarts %u\nkept %u\n%n", worker->version, &worker->serial, &worker->restarts, &kept, &end) != 4 ||
+	if (sscanf(answer, "version %31[0-9A-Za-z.+~-]\nserial %u\nrestarts %u\nkept %u\n%n", worker->version, &worker->serial,
+		    &worker->restarts, &kept, &end) != 4 ||
 		!end || kept > 1) {
 		*worker = (struct forwarder_worker){0};
 		return -EPROTO;
@@ -33,5 +34,7 @@ int forwarder_ask(const struct container *container, unsigned timeout_ms, struct
 	}
 	if (rc)
 		return rc;
-	return forwarder_parse(answer.data ? answer.data : "", worker) ? error_set(error, EPROTO, "the forwarder's answer is not understood") : 0;
+	return forwarder_parse(answer.data ? answer.data : "", worker)
+		       ? error_set(error, EPROTO, "the forwarder's answer is not understood")
+		       : 0;
 }

@@ -9,10 +9,11 @@ struct forwarder_worker {
 	char version[32];
 	unsigned serial;   /* workers before this one */
 	unsigned restarts; /* of these, how many because the one before had died or hung */
-	bool kept;	   /* what is installed did not start, this is the one from before */
+	bool kept;         /* what is installed did not start, this is the one from before */
 };
 
-/* Errors: those of control_request(): there is no supervisor, or no worker that answers in time. While one is being started again the question waits for it. */
+/* Errors: those of control_request(): there is no supervisor, or no worker that answers in time. While one is being started again the
+ * question waits for it. */
 int forwarder_ask(const struct container *container, unsigned timeout_ms, struct forwarder_worker *worker, struct error *error);
 
 /* What the worker answered to `worker`. -EPROTO for anything else. */

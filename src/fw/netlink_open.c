@@ -50,7 +50,8 @@ int netlink_port(int fd, uint32_t *port)
 	return 0;
 }
 
-/* A socket filter that drops what the writer itself caused: otherwise each commit would wake whoever watches. An announcement's messages are all of one sender. */
+/* A socket filter that drops what the writer itself caused: otherwise each commit would wake whoever watches. An announcement's
+ * messages are all of one sender. */
 static int announcements_filter(int fd, uint32_t own)
 {
 	struct sock_filter code[] = {

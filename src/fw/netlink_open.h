@@ -1,7 +1,9 @@
-/* The netlink sockets of a container's namespace, opened by system calls alone: whoever opens them need not be who uses them, and needs no library for it.
+/* The netlink sockets of a container's namespace, opened by system calls alone: whoever opens them need not be who uses them, and
+ * needs no library for it.
  *
- * The kernel asks both for CAP_NET_ADMIN: who opened the socket, when it did, and who sends (netlink_net_capable()). It works off what is sent
- * inside send(2), so whatever a user that was killed has left in a socket is there when the next one looks: netlink_drain() takes it all. */
+ * The kernel asks both for CAP_NET_ADMIN: who opened the socket, when it did, and who sends (netlink_net_capable()). It works off what
+ * is sent inside send(2), so whatever a user that was killed has left in a socket is there when the next one looks: netlink_drain()
+ * takes it all. */
 #ifndef FW_NETLINK_OPEN_H
 #define FW_NETLINK_OPEN_H
 
@@ -9,11 +11,13 @@
 
 #include "base/error.h"
 
-/* Each opens in the network namespace of the calling thread and returns a descriptor (close-on-exec), or a negative errno. Caller closes. */
+/* Each opens in the network namespace of the calling thread and returns a descriptor (close-on-exec), or a negative errno. Caller
+ * closes. */
 
 /* For the set writer. */
 int netlink_open_writer(struct error *error);
-/* Tells when somebody changes a table (NFNLGRP_NFTABLES); non-blocking. writer_fd: of whose changes nothing is told; -1: everybody's are. */
+/* Tells when somebody changes a table (NFNLGRP_NFTABLES); non-blocking. writer_fd: of whose changes nothing is told; -1: everybody's
+ * are. */
 int netlink_open_watch(int writer_fd, struct error *error);
 /* For connection tracking. */
 int netlink_open_flows(struct error *error);

@@ -34,10 +34,12 @@ static int standard_streams_silence(void)
 }
 
 /* The child, from fork to exec. */
-static void __attribute__((noreturn)) child_become_forwarder(const char *program, const char *worker, const struct forwarder_order *order, int ready_fd)
+static void __attribute__((noreturn))
+child_become_forwarder(const char *program, const char *worker, const struct forwarder_order *order, int ready_fd)
 {
-	char *const arguments[] = {"terok-shield-supervisor", "--worker", (char *)worker, "--bundle", (char *)order->bundle->path, "--container",
-		(char *)order->container, "--via", (char *)settings_via_name(order->settings->via), order->settings->audit ? "--audit" : NULL, NULL};
+	char *const arguments[] = {"terok-shield-supervisor", "--worker", (char *)worker, "--bundle", (char *)order->bundle->path,
+		"--container", (char *)order->container, "--via", (char *)settings_via_name(order->settings->via),
+		order->settings->audit ? "--audit" : NULL, NULL};
 	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int from[] = {order->netns_fd, order->init_fd, ready_fd, order->bundle->fd};
 	char message[256];

@@ -1,9 +1,9 @@
 /* The forwarder as the hook sees it: started, heard to be ready, ended.
  *
- * Theory of operation. The forwarder is a child, the supervisor, with the descriptors of state/forwarder.h. It says "ready" or "error: TEXT" into a pipe and closes it;
- * silence and an end of the pipe mean that it died. It leads a session of its own and outlives the hook; then it belongs to whoever reaps for the container
- * (conmon). What ends it: poststop, the death of the container's init (the pidfd), and the hook itself when anything behind its start
- * fails. Its worker is its own affair: it never outlives it.
+ * Theory of operation. The forwarder is a child, the supervisor, with the descriptors of state/forwarder.h. It says "ready" or "error:
+ * TEXT" into a pipe and closes it; silence and an end of the pipe mean that it died. It leads a session of its own and outlives the
+ * hook; then it belongs to whoever reaps for the container (conmon). What ends it: poststop, the death of the container's init (the
+ * pidfd), and the hook itself when anything behind its start fails. Its worker is its own affair: it never outlives it.
  */
 #ifndef HOOK_FORWARDER_H
 #define HOOK_FORWARDER_H
@@ -19,7 +19,10 @@ struct forwarder {
 	int pid_fd;   /* -1: not started */
 	int ready_fd; /* read end of its pipe */
 };
-#define FORWARDER_NONE {.pid_fd = -1, .ready_fd = -1}
+#define FORWARDER_NONE                                                                                                                     \
+	{                                                                                                                                  \
+		.pid_fd = -1, .ready_fd = -1                                                                                               \
+	}
 
 /* What it is started for; all borrowed. */
 struct forwarder_order {
@@ -29,7 +32,8 @@ struct forwarder_order {
 	const struct settings *settings;
 };
 
-/* Starts terok-shield-supervisor; returns at once. -ENOENT and the like when it or its worker is missing. The calling process has one thread. */
+/* Starts terok-shield-supervisor; returns at once. -ENOENT and the like when it or its worker is missing. The calling process has one
+ * thread. */
 int forwarder_start(struct forwarder *forwarder, const struct forwarder_order *order, struct error *error);
 
 /* Waits until it is ready. Errors: what it said; -ETIMEDOUT; -ECHILD when it died without a word. */

@@ -1,16 +1,17 @@
 /* Giving up what the worker does not need.
  *
- * Theory of operation. The worker reads what a hostile workload and hostile servers send. Should one of them take it over, there must be
- * little to take: no capability but CAP_NET_ADMIN over the user namespace it runs in, no way to gain another by executing a program, no program to
- * execute, no file but its bundle to change, no socket but towards resolvers to open. The supervisor has given up most of that before it started the worker; what
- * only the start needs (executing, reading libraries, Landlock's own calls) goes here.
+ * Theory of operation. The worker reads what a hostile workload and hostile servers send. Should one of them take it over, there must
+ * be little to take: no capability but CAP_NET_ADMIN over the user namespace it runs in, no way to gain another by executing a
+ * program, no program to execute, no file but its bundle to change, no socket but towards resolvers to open. The supervisor has given
+ * up most of that before it started the worker; what only the start needs (executing, reading libraries, Landlock's own calls) goes
+ * here.
  */
 #include "proxy/isolate.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <errno.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -34,34 +35,37 @@ int isolate_limits(struct error *error)
 
 #define CALL(name) {.number = SYS_##name}
 
+/* clang-format off: as many to a line as fit */
 static const struct isolate_call allowed[] = {
-	/* the loop */
+/* the loop */
 #ifdef SYS_epoll_wait
 	CALL(epoll_wait),
 #endif
 	CALL(epoll_pwait), CALL(epoll_pwait2), CALL(epoll_ctl), CALL(clock_gettime), CALL(gettimeofday), CALL(timerfd_settime),
-	CALL(rt_sigreturn), CALL(rt_sigprocmask), CALL(rt_sigaction), CALL(restart_syscall), CALL(clock_nanosleep), CALL(exit), CALL(exit_group),
+	CALL(rt_sigreturn), CALL(rt_sigprocmask), CALL(rt_sigaction), CALL(restart_syscall), CALL(clock_nanosleep), CALL(exit),
+	CALL(exit_group),
 	/* sockets: clients, upstream, netlink (open before), the control socket */
 	CALL(recvmmsg), CALL(sendmmsg), CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto), CALL(read), CALL(readv),
 	CALL(write), CALL(writev), CALL(accept4), CALL(connect), CALL(setsockopt), CALL(getsockopt), CALL(shutdown), CALL(close),
 	CALL(fcntl),
 	/* memory */
 	CALL(brk), CALL(mmap), CALL(munmap), CALL(mremap), CALL(madvise), CALL(futex), CALL(getrandom),
-	/* files: the bundle's lists and audit log, resolv.conf */
+/* files: the bundle's lists and audit log, resolv.conf */
 #ifdef SYS_rename
 	CALL(rename), CALL(unlink),
 #endif
 #ifdef SYS_renameat
 	CALL(renameat),
 #endif
-	CALL(openat), CALL(fstat), CALL(newfstatat), CALL(statx), CALL(lseek), CALL(fsync), CALL(flock),
-	CALL(renameat2), CALL(unlinkat), CALL(geteuid), CALL(getpid), CALL(sysinfo), CALL(pread64), CALL(ftruncate),
+	CALL(openat), CALL(fstat), CALL(newfstatat), CALL(statx), CALL(lseek), CALL(fsync), CALL(flock), CALL(renameat2),
+	CALL(unlinkat), CALL(geteuid), CALL(getpid), CALL(sysinfo), CALL(pread64), CALL(ftruncate),
 	CALL(inotify_add_watch), CALL(inotify_rm_watch), /* resolv.conf; the descriptor is open before */
 	/* sockets towards resolvers only; of ioctl(2) only what evbuffer_read() asks: how much there is to read */
 	{.number = SYS_socket, .conditional = true, .value = AF_INET},
 	{.number = SYS_socket, .conditional = true, .value = AF_INET6},
 	{.number = SYS_ioctl, .conditional = true, .index = 1, .value = 0x541b /* FIONREAD */},
 };
+/* clang-format on */
 
 int isolate_worker(const char *bundle_path, bool *landlocked, struct error *error)
 {

@@ -229,13 +229,16 @@ static int learned_take_over(struct proxy *proxy, struct error *error)
 
 static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struct listen_sockets *sockets, struct error *error)
 {
-	int result = isolate_limits(error) ?: bundle_load(proxy, bundle_path, error) ?: setwriter_take(&proxy->writer, WORKER_WRITER, error);
+	int result = isolate_limits(error) ?: bundle_load(proxy, bundle_path, error);
+
+	result = result ?: setwriter_take(&proxy->writer, WORKER_WRITER, error);
 
 	if (result)
 		return result;
 	proxy->flows_fd = WORKER_FLOWS;
 	setwriter_watch_read(WORKER_WATCH, proxy->writer); /* what was told before the sets are read */
-	return parts_start(proxy, sockets, error) ?: learned_take_over(proxy, error) ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
+	result = parts_start(proxy, sockets, error) ?: learned_take_over(proxy, error);
+	return result ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
 }
 
 /* It was told to retire, and nobody waits for anything any more. */
@@ -279,7 +282,7 @@ int main(int argc, char **argv)
 	struct error error = {0};
 
 	if (arguments_parse(argc, argv, &bundle_path, &proxy.start) || descriptors_take(&sockets)) {
-		fprintf(stderr, "usage: terok-shield-proxy --bundle PATH --serial N --restarts N [--kept] (it is started by terok-shield-supervisor)\n");
+		fprintf(stderr, "usage: terok-shield-proxy --bundle PATH --serial N --restarts N [--kept]\n(it is started by terok-shield-supervisor)\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

@@ -30,8 +30,8 @@ static void rotate(const struct bundle *bundle, int fd, const struct stat *statu
 		return;
 	if (fstatat(bundle->fd, BUNDLE_AUDIT, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == status->st_dev &&
 		named.st_ino == status->st_ino)
-		(void)renameat(
-			bundle->fd, BUNDLE_AUDIT, bundle->fd, BUNDLE_AUDIT_ROTATED); /* when it fails the log grows, and the next writer tries again */
+		(void)renameat(bundle->fd, BUNDLE_AUDIT, bundle->fd,
+			BUNDLE_AUDIT_ROTATED); /* when it fails the log grows, and the next writer tries again */
 	flock(fd, LOCK_UN);
 }
 

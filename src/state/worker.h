@@ -1,16 +1,18 @@
-/* What the supervisor and its worker, the two processes of a forwarder, have agreed on. They may be of different versions: a worker is started from what is installed, the
- * supervisor stays as long as the container. So what stands here stays as it is, or the supervisor falls back to the worker it had.
+/* What the supervisor and its worker, the two processes of a forwarder, have agreed on. They may be of different versions: a worker is
+ * started from what is installed, the supervisor stays as long as the container. So what stands here stays as it is, or the supervisor
+ * falls back to the worker it had.
  *
- * The worker finds these descriptors open when it starts. It owns copies: the supervisor keeps the sockets, and what arrives while there is no worker waits in them. Into
- * the pipe it writes messages, each in one write(2): WORKER_READY once it serves, or "error: TEXT" when it cannot; then WORKER_BEAT at least once a second while its loop turns.
- * It ends by itself, with status 0, when it was told to retire and everybody who was waiting has been answered. */
+ * The worker finds these descriptors open when it starts. It owns copies: the supervisor keeps the sockets, and what arrives while
+ * there is no worker waits in them. Into the pipe it writes messages, each in one write(2): WORKER_READY once it serves, or "error:
+ * TEXT" when it cannot; then WORKER_BEAT at least once a second while its loop turns. It ends by itself, with status 0, when it was
+ * told to retire and everybody who was waiting has been answered. */
 #ifndef STATE_WORKER_H
 #define STATE_WORKER_H
 
 enum worker_descriptor {
 	WORKER_PIPE = 3, /* to the supervisor, in packet mode */
-	WORKER_CONTROL,	 /* the control socket, listening */
-	WORKER_WRITER,	 /* netlink sockets of the container's namespace */
+	WORKER_CONTROL,  /* the control socket, listening */
+	WORKER_WRITER,   /* netlink sockets of the container's namespace */
 	WORKER_WATCH,
 	WORKER_FLOWS,
 	WORKER_UDP_V4, /* port 53 on the container's loopback; those of IPv6 are closed where it has none */
@@ -22,8 +24,8 @@ enum worker_descriptor {
 };
 
 #define WORKER_MESSAGE_MAX 1100 /* octets */
-#define WORKER_READY "ready\n"
-#define WORKER_BEAT "beat\n"
-#define WORKER_ERROR "error: "
+#define WORKER_READY       "ready\n"
+#define WORKER_BEAT        "beat\n"
+#define WORKER_ERROR       "error: "
 
 #endif

@@ -2,9 +2,10 @@
  *
  *	terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit]
  *
- * with the descriptors of state/forwarder.h. It opens everything that belongs to the container's namespace, gives up all privileges but CAP_NET_ADMIN, and starts the
- * worker, terok-shield-proxy, with what it has opened: so a worker can be started again without any further right. It needs no library but libc, which it has in itself, reads
- * nothing that the workload or the network sends, and is to stay small: it has to outlive what does.
+ * with the descriptors of state/forwarder.h. It opens everything that belongs to the container's namespace, gives up all privileges
+ * but CAP_NET_ADMIN, and starts the worker, terok-shield-proxy, with what it has opened: so a worker can be started again without any
+ * further right. It needs no library but libc, which it has in itself, reads nothing that the workload or the network sends, and is to
+ * stay small: it has to outlive what does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +89,8 @@ static int end_open(struct error *error)
 }
 
 /* Everything that needs a right which is not kept. */
-static int supervision_prepare(struct supervision *supervision, const struct arguments *arguments, struct bundle *bundle, struct sockets *sockets, struct error *error)
+static int supervision_prepare(struct supervision *supervision, const struct arguments *arguments, struct bundle *bundle,
+	struct sockets *sockets, struct error *error)
 {
 	const struct rlimit no_core = {0, 0};
 	int result;
@@ -119,7 +121,9 @@ int main(int argc, char **argv)
 	struct error error = {0};
 
 	if (arguments_parse(argc, argv, &arguments)) {
-		fprintf(stderr, "usage: terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit] (it is started by terok-shield-hook)\n");
+		fprintf(stderr,
+			"usage: terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit]\n"
+			"(it is started by terok-shield-hook)\n");
 		return 2;
 	}
 	struct supervision supervision = {

@@ -13,7 +13,7 @@
 #include "state/control.h"
 
 #define TCP_BACKLOG 64
-#define UDP_BUFFER (1 << 20) /* queries wait here while there is no worker */
+#define UDP_BUFFER  (1 << 20) /* queries wait here while there is no worker */
 
 static int socket_bound(int family, int type)
 {
@@ -27,7 +27,8 @@ static int socket_bound(int family, int type)
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (type == SOCK_STREAM)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* TIME_WAIT of an earlier forwarder; two listeners stay impossible */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+			sizeof(one)); /* TIME_WAIT of an earlier forwarder; two listeners stay impossible */
 	else
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	result = family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof(v4)) : bind(fd, (struct sockaddr *)&v6, sizeof(v6));
@@ -45,7 +46,9 @@ static int listeners_open(int family, int *udp, int *tcp, struct error *error)
 		return 0;
 	}
 	*tcp = *udp < 0 ? *udp : socket_bound(family, SOCK_STREAM);
-	return *tcp < 0 ? error_errno(error, -*tcp, "binding %s port %u of the container", family == AF_INET ? "127.0.0.1" : "::1", RULESET_DNS_PORT) : 0;
+	return *tcp < 0 ? error_errno(error, -*tcp, "binding %s port %u of the container", family == AF_INET ? "127.0.0.1" : "::1",
+				  RULESET_DNS_PORT)
+			: 0;
 }
 
 /* In the container's namespace; the sockets belong to it from then on, whoever uses them. */

@@ -12,9 +12,9 @@ struct sockets {
 	int fds[WORKER_DESCRIPTORS_END];
 };
 
-/* Opens them: the control socket in the bundle, the others in the namespace. enter: the process itself moves into the namespace and stays, so
- * that upstream sockets belong there too; otherwise a thread goes there and comes to its end. Needs CAP_SYS_ADMIN over the namespace. What was opened is
- * closed when the process ends. */
+/* Opens them: the control socket in the bundle, the others in the namespace. enter: the process itself moves into the namespace and
+ * stays, so that upstream sockets belong there too; otherwise a thread goes there and comes to its end. Needs CAP_SYS_ADMIN over the
+ * namespace. What was opened is closed when the process ends. */
 int sockets_open(struct sockets *sockets, const struct bundle *bundle, int netns_fd, bool enter, struct error *error);
 
 #endif

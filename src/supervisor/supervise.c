@@ -1,20 +1,22 @@
 /* Keeping a worker alive.
  *
- * Theory of operation. At any moment there is one worker or none, and with none a time at which the next is started. The sockets are the supervisor's, so
- * queries wait in them meanwhile, and what the kernel's sets hold stays; the next worker takes it over.
+ * Theory of operation. At any moment there is one worker or none, and with none a time at which the next is started. The sockets are
+ * the supervisor's, so queries wait in them meanwhile, and what the kernel's sets hold stays; the next worker takes it over.
  *
- *	starting	until it says that it is ready. The first one's failure is the container's: the hook is told, and that was all. A later one has START_TICKS.
- *	serving		it beats once a second. It is taken for hung, and killed, after HANG_TICKS in which it neither beat nor used a processor,
- *			and after DEAF_TICKS in any case. A tick is a second in which this process waited and heard nothing: when the machine sleeps, or a
- *			cgroup with both processes is frozen, no ticks go by.
- *	ended		by itself with status 0: it was told to retire (`reload`), and the next is started from what is installed now. In any other way: it is counted
- *			and noted, and the next is started from the same file as the last that got ready, so that an upgrade changes nothing by accident.
+ *	starting	until it says that it is ready. The first one's failure is the container's: the hook is told, and that was all.
+ *			A later one has START_TICKS.
+ *	serving		it beats once a second. It is taken for hung, and killed, after HANG_TICKS in which it neither beat nor used a
+ *			processor, and after DEAF_TICKS in any case. A tick is a second in which this process waited and heard nothing:
+ *			when the machine sleeps, or a cgroup with both processes is frozen, no ticks go by.
+ *	ended		by itself with status 0: it was told to retire (`reload`), and the next is started from what is installed now.
+ *			In any other way: it is counted and noted, and the next is started from the same file as the last that got
+ *			ready, so that an upgrade changes nothing by accident.
  *
- * A start follows at once, unless the worker before did not live for SETTLED_MS as a ready one: then each further one waits twice as long as the one before, up to
- * BACKOFF_MAX_MS. When what is installed does not get ready, the file from before is used again.
+ * A start follows at once, unless the worker before did not live for SETTLED_MS as a ready one: then each further one waits twice as
+ * long as the one before, up to BACKOFF_MAX_MS. When what is installed does not get ready, the file from before is used again.
  *
- * The threat. The worker may have been taken over. What it says is at most one message a turn, of which three are known and one is text, and nothing it says makes this
- * process do more than start another worker, which has no more rights than this one.
+ * The threat. The worker may have been taken over. What it says is at most one message a turn, of which three are known and one is
+ * text, and nothing it says makes this process do more than start another worker, which has no more rights than this one.
  */
 #include "supervisor/supervise.h"
 
@@ -32,27 +34,27 @@
 #include "state/audit.h"
 #include "supervisor/worker.h"
 
-#define TICK_MS		 1000
-#define START_TICKS	 10
-#define HANG_TICKS	 3
-#define DEAF_TICKS	 30
-#define SETTLED_MS	 250
+#define TICK_MS          1000
+#define START_TICKS      10
+#define HANG_TICKS       3
+#define DEAF_TICKS       30
+#define SETTLED_MS       250
 #define BACKOFF_FIRST_MS 50
-#define BACKOFF_MAX_MS	 5000
-#define END_PATIENCE_MS	 300 /* less than the hook has with this process */
+#define BACKOFF_MAX_MS   5000
+#define END_PATIENCE_MS  300 /* less than the hook has with this process */
 
 struct supervisor {
 	const struct supervision *what;
 	struct worker worker;
 	int program_fd; /* from which the next worker is started */
-	int proven_fd;	/* from which the last was that got ready; the same one, or -1 */
-	int ready_fd;	/* -1: the hook has been told */
+	int proven_fd;  /* from which the last was that got ready; the same one, or -1 */
+	int ready_fd;   /* -1: the hook has been told */
 	unsigned serial, restarts;
 	unsigned failures; /* workers in a row that did not live long */
 	int64_t start_ms;  /* when there is no worker: when to start one */
 	int64_t ready_ms;  /* of the worker; 0: it is starting */
 	unsigned silent;   /* ticks since it was heard */
-	bool hung;	   /* it was killed for that */
+	bool hung;         /* it was killed for that */
 	bool kept;
 	char said[WORKER_MESSAGE_MAX + 1]; /* why it cannot start */
 };
@@ -234,7 +236,8 @@ static void tick(struct supervisor *supervisor)
 	bool works = worker_works(&supervisor->worker);
 
 	supervisor->silent++;
-	if (supervisor->ready_ms ? supervisor->silent >= DEAF_TICKS || (supervisor->silent >= HANG_TICKS && !works) : supervisor->silent >= START_TICKS) {
+	if (supervisor->ready_ms ? supervisor->silent >= DEAF_TICKS || (supervisor->silent >= HANG_TICKS && !works)
+				 : supervisor->silent >= START_TICKS) {
 		supervisor->hung = true;
 		worker_kill(&supervisor->worker);
 	}

@@ -17,7 +17,8 @@
 #define STAT_MAX 1024
 
 /* The child, from fork to exec. */
-static void __attribute__((noreturn)) child_become_worker(const struct worker_order *order, int pipe_fd, pid_t parent, char *const arguments[])
+static void __attribute__((noreturn))
+child_become_worker(const struct worker_order *order, int pipe_fd, pid_t parent, char *const arguments[])
 {
 	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int from[WORKER_DESCRIPTORS_END - WORKER_PIPE], result;
@@ -91,7 +92,8 @@ size_t worker_hear(struct worker *worker, char message[WORKER_MESSAGE_MAX + 1])
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* Fields of /proc/PID/stat (proc(5)): 3 is the state, 14 and 15 are the ticks used. Field 2, in parentheses, may hold anything; the last ')' ends it. */
+/* Fields of /proc/PID/stat (proc(5)): 3 is the state, 14 and 15 are the ticks used. Field 2, in parentheses, may hold anything; the
+ * last ')' ends it. */
 bool worker_works(struct worker *worker)
 {
 	char path[64], line[STAT_MAX + 1], state;

@@ -15,19 +15,23 @@ struct worker {
 	int pipe_fd;  /* what it says, non-blocking; -1: none, or it has closed its end */
 	uint64_t cpu; /* what worker_works() saw last */
 };
-#define WORKER_INIT {.pid_fd = -1, .pipe_fd = -1}
+#define WORKER_INIT                                                                                                                        \
+	{                                                                                                                                  \
+		.pid_fd = -1, .pipe_fd = -1                                                                                                \
+	}
 
 /* What a worker is told at its start. */
 struct worker_order {
-	int program_fd;		/* its file */
-	const char *bundle;	/* path */
+	int program_fd;     /* its file */
+	const char *bundle; /* path */
 	const struct sockets *sockets;
-	unsigned serial;	/* how many were started before */
-	unsigned restarts;	/* of these, because the one before had died or hung */
-	bool kept;		/* the one that is installed did not start: this is the one from before */
+	unsigned serial;   /* how many were started before */
+	unsigned restarts; /* of these, because the one before had died or hung */
+	bool kept;         /* the one that is installed did not start: this is the one from before */
 };
 
-/* Starts it. It ends when this process does, whatever ends that. Returns 0 or a negative errno; what fails after the fork is said through its pipe. */
+/* Starts it. It ends when this process does, whatever ends that. Returns 0 or a negative errno; what fails after the fork is said
+ * through its pipe. */
 int worker_start(struct worker *worker, const struct worker_order *order);
 
 /* The next message, NUL-terminated. Returns its length, 0 when there is none. */

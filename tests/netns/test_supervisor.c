@@ -30,14 +30,15 @@
 #include "state/control.h"
 #include "support/rig.h"
 
-#define KILLS 100
-#define RELOADS 20
-#define PAUSE_MS 260	     /* between kills: a worker that lived shorter would be started again later */
+#define KILLS          100
+#define RELOADS        20
+#define PAUSE_MS       260   /* between kills: a worker that lived shorter would be started again later */
 #define QUERY_EVERY_US 1000  /* of the load */
-#define LOAD_MAX 65536	     /* queries: as many as there are ids */
-#define READ_MS 100	     /* a query that a worker has read is with the upstream within this time */
-#define BUFFER (8 << 20)     /* so that nothing is lost on the ways to and from the forwarder, however late a thread of this program gets its turn */
-#define KEPT_NAMES 50	     /* whose addresses are to stay learned */
+#define LOAD_MAX       65536 /* queries: as many as there are ids */
+#define READ_MS        100   /* a query that a worker has read is with the upstream within this time */
+#define BUFFER                                                                                                                             \
+	(8 << 20) /* so that nothing is lost on the ways to and from the forwarder, however late a thread of this program gets its turn */
+#define KEPT_NAMES 50 /* whose addresses are to stay learned */
 
 static struct rig rig;
 static uint8_t reply[MESSAGE_MAX];
@@ -76,7 +77,8 @@ static size_t upstream(void *context, const uint8_t *query, size_t length, bool 
 
 static bool asks(const char *name, unsigned timeout_ms)
 {
-	return rig_ask(&rig, name, TYPE_A, timeout_ms, reply) > 0 && (message_get16(reply + 2) & MESSAGE_RCODE) == RCODE_NOERROR && message_get16(reply + 6);
+	return rig_ask(&rig, name, TYPE_A, timeout_ms, reply) > 0 && (message_get16(reply + 2) & MESSAGE_RCODE) == RCODE_NOERROR &&
+	       message_get16(reply + 6);
 }
 
 static bool kernel_holds(const char *element)
@@ -196,7 +198,8 @@ static void *load_run_tcp(void *context)
 		message_put16(query, (uint16_t)length);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		if (fd < 0 || send(fd, query, length + 2, MSG_NOSIGNAL) != (ssize_t)length + 2 || recv(fd, prefix, 2, MSG_WAITALL) != 2 ||
-		    recv(fd, answer, message_get16(prefix), MSG_WAITALL) != message_get16(prefix) || (message_get16(answer + 2) & MESSAGE_RCODE) != RCODE_NOERROR)
+			recv(fd, answer, message_get16(prefix), MSG_WAITALL) != message_get16(prefix) ||
+			(message_get16(answer + 2) & MESSAGE_RCODE) != RCODE_NOERROR)
 			load.tcp_failed++;
 		pause_ms(3);
 	}
@@ -255,7 +258,8 @@ static int compare_times(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* Queries that were never answered. Each of them was in flight when a worker was killed: it had asked upstream, or the query was sent just before the worker was dead. */
+/* Queries that were never answered. Each of them was in flight when a worker was killed: it had asked upstream, or the query was sent
+ * just before the worker was dead. */
 static unsigned lost_count(const int64_t killed_us[], const int64_t dead_us[], unsigned kills)
 {
 	unsigned lost = 0;
@@ -306,8 +310,8 @@ static void a_killed_worker_costs_the_queries_in_flight_and_no_element(void **st
 	load_stop(false);
 	lost = lost_count(killed_us, dead_us, KILLS);
 	qsort(back_us, KILLS, sizeof(*back_us), compare_times);
-	print_message("%d kills under load: an answer again after %.1f ms (median), %.1f ms at most; of %u queries %u lost\n", KILLS, (double)back_us[KILLS / 2] / 1000,
-		      (double)back_us[KILLS - 1] / 1000, load.sent, lost);
+	print_message("%d kills under load: an answer again after %.1f ms (median), %.1f ms at most; of %u queries %u lost\n", KILLS,
+		(double)back_us[KILLS / 2] / 1000, (double)back_us[KILLS - 1] / 1000, load.sent, lost);
 #ifndef __SANITIZE_ADDRESS__ /* which makes a start several times as long */
 	assert_true(back_us[KILLS / 2] < 50000);
 #endif
@@ -328,7 +332,9 @@ static void each_restart_is_in_the_audit_log(void **state)
 	for (const char *at = log; (at = strstr(at, "was ended by signal 9; it is started again (restart ")); at++)
 		lines++;
 	assert_int_equal(lines, KILLS);
-	assert_non_null(strstr(log, "\"container\":\"rig\",\"action\":\"error\",\"detail\":\"the forwarder's worker was ended by signal 9; it is started again (restart 1)\"}\n"));
+	assert_non_null(strstr(log,
+		"\"container\":\"rig\",\"action\":\"error\",\"detail\":"
+		"\"the forwarder's worker was ended by signal 9; it is started again (restart 1)\"}\n"));
 }
 
 static void a_worker_that_hangs_is_replaced_within_seconds(void **state)
@@ -363,7 +369,8 @@ static void reload_loses_no_query(void **state)
 	load_stop(true);
 	lost = lost_count(NULL, NULL, 0);
 	worker = worker_ask(2000);
-	print_message("%d reloads under load: of %u queries by UDP %u lost, of %u by TCP %u\n", RELOADS, load.sent, lost, load.tcp_sent, load.tcp_failed);
+	print_message("%d reloads under load: of %u queries by UDP %u lost, of %u by TCP %u\n", RELOADS, load.sent, lost, load.tcp_sent,
+		load.tcp_failed);
 	assert_int_equal(lost, 0);
 	assert_int_equal(load.tcp_failed, 0);
 	assert_int_equal(worker.restarts, restarts); /* asked for, so not counted */
@@ -460,8 +467,8 @@ static void without_its_supervisor_there_is_no_worker_no_answer_and_the_rules_ho
 
 static void an_answer_that_says_nothing_of_a_worker_is_not_believed(void **state)
 {
-	static const char *const answers[] = {"", "version 1\n", "version 1\nserial 2\nrestarts 3\nkept 4\n", "version 1\nserial 2\nrestarts x\nkept 0\n",
-		"version \x1b[1m\nserial 2\nrestarts 3\nkept 0\n"};
+	static const char *const answers[] = {"", "version 1\n", "version 1\nserial 2\nrestarts 3\nkept 4\n",
+		"version 1\nserial 2\nrestarts x\nkept 0\n", "version \x1b[1m\nserial 2\nrestarts 3\nkept 0\n"};
 	struct forwarder_worker worker;
 
 	(void)state;

@@ -21,7 +21,10 @@
 
 #include "base/isolate.h"
 
-#define CALL(name) {.number = SYS_##name}
+#define CALL(name)                                                                                                                         \
+	{                                                                                                                                  \
+		.number = SYS_##name                                                                                                       \
+	}
 
 /* Runs it in a child; returns how waitpid(2) tells its end. */
 static int in_child(int (*try)(void))
@@ -36,11 +39,11 @@ static int in_child(int (*try)(void))
 	return status;
 }
 
-#define assert_child_says(try, word)                                    \
-	do {                                                            \
-		int status_ = in_child(try);                            \
-		assert_true(WIFEXITED(status_));                        \
-		assert_int_equal(WEXITSTATUS(status_), word);           \
+#define assert_child_says(try, word)                                                                                                       \
+	do {                                                                                                                               \
+		int status_ = in_child(try);                                                                                               \
+		assert_true(WIFEXITED(status_));                                                                                           \
+		assert_int_equal(WEXITSTATUS(status_), word);                                                                              \
 	} while (0)
 
 static int capabilities_try(void)
@@ -87,7 +90,8 @@ static int file_try(const char *folder, int flags)
 static int files_try(void)
 {
 	char *const arguments[] = {"true", NULL};
-	const struct isolate_folder folders[] = {{"/", ISOLATE_READ}, {"/nowhere/at/all", ISOLATE_CHANGE}, {NULL, ISOLATE_CHANGE}, {inside, ISOLATE_CHANGE}};
+	const struct isolate_folder folders[] = {
+		{"/", ISOLATE_READ}, {"/nowhere/at/all", ISOLATE_CHANGE}, {NULL, ISOLATE_CHANGE}, {inside, ISOLATE_CHANGE}};
 	bool held;
 
 	if (isolate_capabilities(NULL) || isolate_files(folders, sizeof(folders) / sizeof(*folders), &held, NULL))
@@ -117,7 +121,10 @@ static void files_can_be_changed_where_it_was_said_and_nowhere_else(void **state
 }
 
 static const struct isolate_call few[] = {
-	CALL(exit_group), CALL(close), CALL(write), {.number = SYS_socket, .conditional = true, .value = AF_INET},
+	CALL(exit_group),
+	CALL(close),
+	CALL(write),
+	{.number = SYS_socket, .conditional = true, .value = AF_INET},
 	{.number = SYS_socket, .conditional = true, .value = AF_INET6},
 };
 
