@@ -59,6 +59,10 @@ enum command_exit cmd_run(const struct command_options *options, struct error *e
 			"--restart with --hooks is refused: podman forgets a hooks folder when it restarts a container; leave out --hooks");
 		return COMMAND_USAGE;
 	}
+	if (options->hooks && options->verify) {
+		error_set(error, EINVAL, "--verify with --hooks is refused: it is the shield's runtime that verifies; leave out --hooks");
+		return COMMAND_USAGE;
+	}
 	int rc = launch_prepare(&launch, options, &podman, error);
 	if (!rc)
 		rc = become_podman(&launch, options, error);

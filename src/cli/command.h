@@ -31,7 +31,7 @@ struct command_options {
 	size_t loopback_port_count;
 	size_t count; /* -n */
 	const char *since; /* as it was written */
-	bool no_audit, json, all, raw, down, force, hooks, root, user, follow;
+	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
 	char **rest; /* what stands behind "--", NULL-terminated; NULL when there was no "--" */
@@ -75,6 +75,8 @@ enum command_option {
 	OPTION_USER = 1u << 16,
 	OPTION_FOLLOW = 1u << 17,
 	OPTION_SINCE = 1u << 18,
+	OPTION_VERIFY = 1u << 19,
+	OPTION_STARTING = 1u << 20,
 };
 
 /* The commands, ended by one without a name. */
@@ -127,5 +129,6 @@ COMMAND_DEFINE(rm);
 COMMAND_DEFINE(config);
 COMMAND_DEFINE(setup);
 COMMAND_DEFINE(completion);
+COMMAND_DEFINE(verify);
 
 #endif

@@ -4,7 +4,7 @@
 #include "cli/command.h"
 
 #define WHERE (OPTION_STATE_DIR | OPTION_TASK_STATE_DIR | OPTION_CONTAINER_ID)
-#define SETUP (WHERE | OPTION_PROFILES | OPTION_PROFILES_DIR | OPTION_LOOPBACK_PORT | OPTION_NO_AUDIT | OPTION_HOOKS)
+#define SETUP (WHERE | OPTION_PROFILES | OPTION_PROFILES_DIR | OPTION_LOOPBACK_PORT | OPTION_NO_AUDIT | OPTION_HOOKS | OPTION_VERIFY)
 
 const struct command command_table[] = {
 	{
@@ -102,6 +102,17 @@ const struct command command_table[] = {
 		.options = WHERE | OPTION_JSON,
 		.takes_container = true,
 		.container_optional = true,
+	},
+	{
+		.name = "verify",
+		.summary = "check from outside and inside that the shield of a running container holds",
+		.usage = "NAME [--json]",
+		.details = "Looks at rules, forwarder, sockets, processes and files, and tries inside, without privileges, what must be refused.\n"
+			   "0 when all of it holds; 1 when a check failed or one that counts (NOT TRIED) could not be made.",
+		.example = "terok-shield verify web",
+		.run = cmd_verify,
+		.options = WHERE | OPTION_JSON | OPTION_STARTING,
+		.takes_container = true,
 	},
 	{
 		.name = "resolve",

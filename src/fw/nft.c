@@ -105,6 +105,11 @@ int nft_list_json_terse(char **json, struct error *error)
 	return run(LIST_FAMILY, OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE, LISTING, json, error);
 }
 
+int nft_list_json_counters(char **json, struct error *error)
+{
+	return run(LIST_FAMILY, (OUTPUT_JSON & ~NFT_CTX_OUTPUT_STATELESS) | NFT_CTX_OUTPUT_TERSE, LISTING, json, error);
+}
+
 /* Moves our table to the front and cuts the rest off. */
 static void keep_own_table(char *text)
 {

@@ -19,5 +19,7 @@ int nft_list_text(char **text, bool terse, struct error *error);
 /* Terse JSON. All tables of the family inet are in it, since nft 1.0.6 reads every element to list one table; that ours is missing is no
  * error. */
 int nft_list_json_terse(char **json, struct error *error);
+/* The same with the counters of the rules. */
+int nft_list_json_counters(char **json, struct error *error);
 
 #endif

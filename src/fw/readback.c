@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
@@ -12,8 +14,8 @@
 #include "base/cleanup.h"
 #include "fw/interval.h"
 #include "fw/nft.h"
-#include "fw/verify.h"
 
+#define TABLE_SHOWN_MAX        60           /* octets of a foreign table's name */
 #define REPLY_SIZE             (32u << 10) /* the most that the kernel puts into one datagram of a listing */
 #define NFTABLES_TYPE(message) (NFNL_SUBSYS_NFTABLES << 8 | (message))
 
@@ -21,21 +23,29 @@ struct reader {
 	int fd;
 	uint32_t sequence;
 	struct interval interval; /* of the set being read */
+	struct text *tables;      /* lines of those that are not ours */
 	_Alignas(struct nlmsghdr) uint8_t reply[REPLY_SIZE];
 };
+
+static struct nlmsghdr *request_make(struct reader *reader, uint8_t *buffer, uint16_t type, uint8_t family)
+{
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	struct nfgenmsg *header;
+
+	request->nlmsg_type = NFTABLES_TYPE(type);
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	request->nlmsg_seq = ++reader->sequence;
+	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->nfgen_family = family;
+	header->version = NFNETLINK_V0;
+	return request;
+}
 
 static int request_elements(struct reader *reader, const char *set)
 {
 	_Alignas(struct nlmsghdr) uint8_t buffer[256];
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-	struct nfgenmsg *header;
+	struct nlmsghdr *request = request_make(reader, buffer, NFT_MSG_GETSETELEM, NFPROTO_INET);
 
-	request->nlmsg_type = NFTABLES_TYPE(NFT_MSG_GETSETELEM);
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	request->nlmsg_seq = ++reader->sequence;
-	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	header->nfgen_family = NFPROTO_INET;
-	header->version = NFNETLINK_V0;
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	mnl_attr_put_strz(request, NFTA_SET_ELEM_LIST_SET, set);
 	return send(reader->fd, request, request->nlmsg_len, 0) < 0 ? -errno : 0;
@@ -55,6 +65,42 @@ static bool take_elements(struct reader *reader, const struct netlink_message *m
 	return true;
 }
 
+static const char *family_name(uint8_t family, char number[16])
+{
+	static const struct {
+		uint8_t family;
+		const char *name;
+	} names[] = {{NFPROTO_INET, "inet"}, {NFPROTO_IPV4, "ip"}, {NFPROTO_IPV6, "ip6"}, {NFPROTO_ARP, "arp"}, {NFPROTO_BRIDGE, "bridge"},
+		{NFPROTO_NETDEV, "netdev"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].family == family)
+			return names[i].name;
+	snprintf(number, 16, "family %u", family);
+	return number;
+}
+
+/* Notes a table that is not ours. */
+static bool take_table(struct reader *reader, const struct netlink_message *message)
+{
+	struct netlink_attribute name;
+	struct nfgenmsg header;
+	char number[16];
+
+	if (message->payload.length < sizeof(header))
+		return false;
+	memcpy(&header, message->payload.data, sizeof(header));
+	if (!netlink_find(netlink_attributes(message), NFTA_TABLE_NAME, &name) || !name.payload.length)
+		return false;
+	if (header.nfgen_family == NFPROTO_INET && name.payload.length == sizeof(RULESET_TABLE) &&
+		!memcmp(name.payload.data, RULESET_TABLE, sizeof(RULESET_TABLE)))
+		return true;
+	text_addf(reader->tables, "%s ", family_name(header.nfgen_family, number));
+	text_add_escaped(reader->tables, name.payload.data, name.payload.length - 1, TABLE_SHOWN_MAX);
+	text_add(reader->tables, "\n");
+	return true;
+}
+
 /* Returns 1 when the listing has ended, 0 when there is more. */
 static int take_datagram(struct reader *reader, struct netlink_span datagram)
 {
@@ -69,14 +115,16 @@ static int take_datagram(struct reader *reader, struct netlink_span datagram)
 			return netlink_status(&message) ?: 1;
 		if (message.header.nlmsg_type == NFTABLES_TYPE(NFT_MSG_NEWSETELEM) && !take_elements(reader, &message))
 			return -EBADMSG;
+		if (message.header.nlmsg_type == NFTABLES_TYPE(NFT_MSG_NEWTABLE) && !take_table(reader, &message))
+			return -EBADMSG;
 	}
 	return 0;
 }
 
-/* A listing goes on inside recv(2): nothing is waited for. */
-static int read_set(struct reader *reader, const char *set)
+/* A listing goes on inside recv(2): nothing is waited for. Returns 1, or a negative errno. */
+static int read_listing(struct reader *reader)
 {
-	int result = request_elements(reader, set);
+	int result = 0;
 
 	while (!result) {
 		ssize_t length = recv(reader->fd, reader->reply, sizeof(reader->reply), MSG_DONTWAIT | MSG_TRUNC);
@@ -89,6 +137,13 @@ static int read_set(struct reader *reader, const char *set)
 			return -EMSGSIZE;
 		result = take_datagram(reader, (struct netlink_span){reader->reply, (size_t)length});
 	}
+	return result;
+}
+
+static int read_set(struct reader *reader, const char *set)
+{
+	int result = request_elements(reader, set) ?: read_listing(reader);
+
 	if (result < 0)
 		return result;
 	return interval_finish(&reader->interval) ? 0 : -EBADMSG;
@@ -115,18 +170,56 @@ static int add_set(struct reader *reader, const struct ruleset_set *set, struct 
 	return result;
 }
 
+static void reader_close(struct reader **reader)
+{
+	if (*reader && (*reader)->fd >= 0)
+		close((*reader)->fd);
+	free(*reader);
+}
+#define cleanup_reader __attribute__((cleanup(reader_close)))
+
+static struct reader *reader_open(struct error *error)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	cleanup_reader struct reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader) {
+		error_errno(error, ENOMEM, "cannot read nftables' tables");
+		return NULL;
+	}
+	reader->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (reader->fd < 0 || bind(reader->fd, (struct sockaddr *)&address, sizeof(address))) {
+		error_errno(error, errno, "cannot open a netlink socket for nftables");
+		return NULL;
+	}
+	return take_pointer(reader);
+}
+
+int readback_other_tables(struct text *names, struct error *error)
+{
+	_Alignas(struct nlmsghdr) uint8_t buffer[256];
+	struct error failure = {0};
+	cleanup_reader struct reader *reader = reader_open(&failure);
+	const struct nlmsghdr *request;
+	int result;
+
+	if (!reader)
+		return error_set(error, failure.code, "%s", failure.text);
+	reader->tables = names;
+	request = request_make(reader, buffer, NFT_MSG_GETTABLE, NFPROTO_UNSPEC);
+	result = send(reader->fd, request, request->nlmsg_len, 0) < 0 ? -errno : read_listing(reader);
+	if (result < 0)
+		return error_errno(error, -result, "cannot list nftables' tables");
+	return text_failed(names) ? error_errno(error, ENOMEM, "cannot list nftables' tables") : 0;
+}
+
 int readback_elements(struct text *lines, struct error *error)
 {
-	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	cleanup_free struct reader *reader = malloc(sizeof(*reader));
+	struct error failure = {0};
+	cleanup_reader struct reader *reader = reader_open(&failure);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		return error_errno(error, errno, "cannot open a netlink socket for nftables");
 	if (!reader)
-		return error_errno(error, ENOMEM, "cannot read the allow and deny sets");
-	reader->fd = fd;
-	reader->sequence = 0;
+		return error_set(error, failure.code, "%s", failure.text);
 	for (size_t i = 0; i < RULESET_SETS; i++) {
 		int result = ruleset_sets[i].learned ? 0 : add_set(reader, &ruleset_sets[i], lines);
 
@@ -154,6 +247,25 @@ int readback_verify(const struct ruleset *ruleset, struct error *error)
 	int result = read_parts(&json, &elements, error);
 
 	return result ? result : verify_parts(ruleset, json, elements.data ? elements.data : "", error);
+}
+
+int readback_each(const struct ruleset *ruleset, struct error differences[VERIFY_KINDS], struct error *error)
+{
+	cleanup_free char *json = NULL;
+	cleanup_text struct text elements = {0};
+	struct error failure = {0};
+	int result = read_parts(&json, &elements, &failure);
+
+	/* An element that cannot be read hides none of the rest. */
+	if (result == -EBADMSG)
+		result = nft_list_json_terse(&json, error);
+	else if (result)
+		return error_set(error, failure.code, "%s", failure.text);
+	if (!result)
+		result = verify_parts_each(ruleset, json, elements.data ? elements.data : "", differences, error);
+	if (!result && failure.code)
+		differences[VERIFY_ELEMENTS] = failure;
+	return result;
 }
 
 int readback_state(const struct ruleset *ruleset, enum shield_state *state, struct text *elements, struct error *difference,

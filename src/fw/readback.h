@@ -7,6 +7,7 @@
 #define FW_READBACK_H
 
 #include "fw/ruleset.h"
+#include "fw/verify.h"
 
 /* What the allow and deny sets hold: lines "element SET NETWORK" as of ruleset_expect(), normalized. Errors: -ENOENT when there is no
  * such table; -EBADMSG when there is an element that fw/ruleset.c would not write. */
@@ -19,5 +20,11 @@ int readback_verify(const struct ruleset *ruleset, struct error *error);
  * elements: what readback_elements() reads is added (may be NULL). */
 int readback_state(const struct ruleset *ruleset, enum shield_state *state, struct text *elements, struct error *difference,
 	struct error *error);
+
+/* The same as readback_verify(), each kind of thing by itself: see verify_parts_each(). -ENOENT when there is no such table. */
+int readback_each(const struct ruleset *ruleset, struct error differences[VERIFY_KINDS], struct error *error);
+
+/* The other tables of every family that the namespace has: lines "FAMILY NAME", escaped. */
+int readback_other_tables(struct text *names, struct error *error);
 
 #endif

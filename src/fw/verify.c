@@ -197,28 +197,40 @@ static const struct line *find_unknown(const struct lines *lines)
 	return NULL;
 }
 
+static int compare_split(const struct lines *expected, const struct lines *found, struct error *error)
+{
+	const struct line *unknown;
+	size_t i;
+
+	for (i = 0; i < expected->count && i < found->count; i++)
+		if (strcmp(expected->lines[i].text, found->lines[i].text))
+			break;
+	if (i == expected->count && i == found->count)
+		return 0;
+	unknown = find_unknown(found);
+	if (unknown)
+		return report(NULL, unknown, error);
+	return report(i < expected->count ? &expected->lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
+}
+
+/* text holds what the lines point into. */
+static int expect_lines(const struct ruleset *ruleset, struct text *text, struct lines *expected, struct error *error)
+{
+	text_add(text, "table inet " RULESET_TABLE "\n");
+	ruleset_expect(ruleset, text);
+	if (text_failed(text) || split_lines(text, expected))
+		return error_errno(error, ENOMEM, "cannot verify the ruleset");
+	return 0;
+}
+
 static int compare(const struct ruleset *ruleset, const struct lines *found, struct error *error)
 {
 	cleanup_text struct text text = {0};
 	struct lines expected = {0};
-	int result;
-	size_t i;
+	int result = expect_lines(ruleset, &text, &expected, error);
 
-	text_add(&text, "table inet " RULESET_TABLE "\n");
-	ruleset_expect(ruleset, &text);
-	result = text_failed(&text) ? -ENOMEM : split_lines(&text, &expected);
-	if (result)
-		return error_errno(error, ENOMEM, "cannot verify the ruleset");
-	for (i = 0; i < expected.count && i < found->count; i++)
-		if (strcmp(expected.lines[i].text, found->lines[i].text))
-			break;
-	if (i < expected.count || i < found->count) {
-		const struct line *unknown = find_unknown(found);
-
-		result =
-			unknown ? report(NULL, unknown, error)
-				: report(i < expected.count ? &expected.lines[i] : NULL, i < found->count ? &found->lines[i] : NULL, error);
-	}
+	if (!result)
+		result = compare_split(&expected, found, error);
 	free(expected.lines);
 	return result;
 }
@@ -266,6 +278,66 @@ enum shield_state verify_parts_state(const struct ruleset *ruleset, const char *
 		compare(ruleset, &found, error);
 	free(found.lines);
 	return state;
+}
+
+/* ---- by kind ---- */
+
+static enum verify_kind line_kind(const struct line *line)
+{
+	static const struct {
+		const char *word;
+		enum verify_kind kind;
+	} words[] = {{"chain ", VERIFY_CHAINS}, {"set ", VERIFY_SETS}, {"rule ", VERIFY_RULES}, {"element ", VERIFY_ELEMENTS}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strncmp(line->text, words[i].word, strlen(words[i].word)))
+			return words[i].kind;
+	return VERIFY_TABLE; /* and whatever in it no shield makes */
+}
+
+/* The lines of one kind, in their order. -ENOMEM. */
+static int lines_of(const struct lines *all, enum verify_kind kind, struct lines *some)
+{
+	some->lines = calloc(all->count ? all->count : 1, sizeof(*some->lines));
+	if (!some->lines)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->count; i++)
+		if (line_kind(&all->lines[i]) == kind)
+			some->lines[some->count++] = all->lines[i];
+	return 0;
+}
+
+static int compare_kind(
+	const struct lines *expected, const struct lines *found, enum verify_kind kind, struct error *difference, struct error *error)
+{
+	struct lines wanted = {0}, there = {0};
+	int result = lines_of(expected, kind, &wanted) ?: lines_of(found, kind, &there);
+
+	if (result)
+		error_errno(error, ENOMEM, "cannot verify the ruleset");
+	else
+		compare_split(&wanted, &there, difference);
+	free(wanted.lines);
+	free(there.lines);
+	return result;
+}
+
+int verify_parts_each(const struct ruleset *ruleset, const char *json, const char *elements, struct error differences[VERIFY_KINDS],
+	struct error *error)
+{
+	cleanup_text struct text found_text = {0}, expected_text = {0};
+	struct lines found = {0}, expected = {0};
+	int result = decompile(json, elements, &found_text, error);
+
+	if (!result)
+		result = expect_lines(ruleset, &expected_text, &expected, error);
+	if (!result && split_lines(&found_text, &found))
+		result = error_errno(error, ENOMEM, "cannot verify the ruleset");
+	for (unsigned kind = 0; !result && kind < VERIFY_KINDS; kind++)
+		result = compare_kind(&expected, &found, kind, &differences[kind], error);
+	free(expected.lines);
+	free(found.lines);
+	return result;
 }
 
 enum shield_state verify_state(const struct ruleset *ruleset, const char *json, struct error *error)
