@@ -66,74 +66,106 @@ static void end_with(struct probe_outcome *outcome, enum probe_end end, int erro
 	outcome->error = error;
 }
 
-/* What connect(2) says before anything is sent is about routes and addresses. */
+/* What connect(2) says at once, before anything is sent, is about routes and addresses. What it would say after waiting is not: so nobody waits in it. */
 static void end_at_connect(struct probe_outcome *outcome, int error)
 {
 	bool no_way = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == EACCES || error == ENETDOWN;
 	end_with(outcome, no_way ? PROBE_NO_ROUTE : error == ECONNREFUSED ? PROBE_RESET : error == EPERM ? PROBE_DROPPED : PROBE_ERROR, error);
 }
 
-/* Returns a connected or connecting socket, or -1 with the outcome. */
-static int probe_connect(const struct probe *probe, struct probe_outcome *outcome, int flags)
+/* Returns a connected or connecting socket, which does not block, or -1 with the outcome. */
+static int probe_connect(const struct probe *probe, struct probe_outcome *outcome)
 {
 	union address address;
 	socklen_t length = address_make(&address, probe);
-	cleanup_fd int fd = socket(address.any.sa_family, (probe->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | flags, 0);
-	struct timeval patience = {.tv_sec = ANSWER_PATIENCE_MS / 1000, .tv_usec = ANSWER_PATIENCE_MS % 1000 * 1000};
+	cleanup_fd int fd = socket(address.any.sa_family, (probe->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool v4 = probe->addr.family == ADDR_V4;
 	int one = 1;
 	if (fd < 0) {
 		end_with(outcome, errno == EAFNOSUPPORT ? PROBE_NO_FAMILY : PROBE_ERROR, errno);
 		return -1;
 	}
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) ||
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
-		(!probe->tcp && setsockopt(fd, address.any.sa_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
-					address.any.sa_family == AF_INET ? IP_RECVERR : IPV6_RECVERR, &one, sizeof(one)))) {
+	if (!probe->tcp && setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &one, sizeof(one))) {
 		end_with(outcome, PROBE_ERROR, errno);
 		return -1;
 	}
-	if (connect(fd, &address.any, length) && !(errno == EINPROGRESS && flags & SOCK_NONBLOCK)) {
-		if (errno == EINPROGRESS || errno == ETIMEDOUT)
-			end_with(outcome, PROBE_SILENCE, ETIMEDOUT);
-		else
-			end_at_connect(outcome, errno);
+	if (connect(fd, &address.any, length) && errno != EINPROGRESS) {
+		end_at_connect(outcome, errno);
 		return -1;
 	}
 	return take_fd(fd);
 }
 
+static bool wait_for(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd watched = {.fd = fd, .events = events};
+	int64_t left_ms = deadline_ms - clock_now_ms();
+	return left_ms > 0 && poll(&watched, 1, (int)left_ms) == 1;
+}
+
 /* ---- questions ---- */
 
-/* A whole answer by TCP, its length before it. Returns its length, or -1 with errno; 0 is an end. */
-static ssize_t stream_receive(int fd, uint8_t *answer)
+static void connection_end(int fd, struct probe_outcome *outcome)
 {
-	uint8_t prefix[2];
-	ssize_t length = recv(fd, prefix, sizeof(prefix), MSG_WAITALL);
-	size_t wanted = (size_t)prefix[0] << 8 | prefix[1];
-	if (length != sizeof(prefix))
-		return length < 0 ? -1 : 0;
-	return wanted > ANSWER_MAX ? 0 : recv(fd, answer, wanted, MSG_WAITALL);
+	socklen_t length = sizeof(int);
+	int error = 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length))
+		error = errno;
+	bool prohibited = error == EHOSTUNREACH || error == EACCES;
+	end_with(outcome,
+		error == 0              ? PROBE_PASSED
+		: prohibited            ? PROBE_PROHIBITED
+		: error == ECONNREFUSED ? PROBE_RESET
+		: error == EPERM        ? PROBE_DROPPED
+		: error == ETIMEDOUT    ? PROBE_SILENCE
+					: PROBE_ERROR,
+		error);
+}
+
+/* A datagram, or by TCP a whole message with its length before it. Returns its length; 0 for an end or one that is too long; -1 with errno. */
+static ssize_t answer_receive(int fd, bool tcp, uint8_t *answer, int64_t deadline_ms)
+{
+	uint8_t buffer[2 + ANSWER_MAX];
+	size_t have = 0;
+	while (wait_for(fd, POLLIN, deadline_ms)) {
+		ssize_t length = recv(fd, buffer + have, sizeof(buffer) - have, 0);
+		if (length <= 0)
+			return length;
+		have += (size_t)length;
+		size_t prefix = tcp ? 2 : 0, wanted = tcp && have >= 2 ? 2 + ((size_t)buffer[0] << 8 | buffer[1]) : 2;
+		if (tcp && (have < 2 || (have < wanted && wanted <= sizeof(buffer))))
+			continue;
+		memcpy(answer, buffer + prefix, have - prefix < ANSWER_MAX ? have - prefix : ANSWER_MAX);
+		return have - prefix <= ANSWER_MAX ? (ssize_t)(have - prefix) : 0;
+	}
+	errno = ETIMEDOUT;
+	return -1;
 }
 
 static void ask(const struct probe_plan *plan, const struct probe *probe, struct probe_outcome *outcome)
 {
 	uint8_t question[2 + PROBE_DNS_QUESTION_MAX], answer[ANSWER_MAX];
+	int64_t deadline_ms = clock_now_ms() + ANSWER_PATIENCE_MS;
 	struct probe_dns_answer read;
-	cleanup_fd int fd = probe_connect(probe, outcome, 0);
+	cleanup_fd int fd = probe_connect(probe, outcome);
 	if (fd < 0)
 		return;
+	if (probe->tcp) {
+		end_with(outcome, PROBE_SILENCE, ETIMEDOUT);
+		if (!wait_for(fd, POLLOUT, deadline_ms))
+			return;
+		connection_end(fd, outcome);
+		if (outcome->end != PROBE_PASSED)
+			return;
+	}
 	size_t length = probe_dns_question(question + 2, hash_random16(), &plan->name, probe->qtype);
 	question[0] = (uint8_t)(length >> 8);
 	question[1] = (uint8_t)length;
-	if (send(fd, question + (probe->tcp ? 0 : 2), length + (probe->tcp ? 2 : 0), MSG_NOSIGNAL) < 0) {
-		end_at_connect(outcome, errno);
-		return;
-	}
-	ssize_t received = probe->tcp ? stream_receive(fd, answer) : recv(fd, answer, sizeof(answer), 0);
-	if (received < 0 && (errno == EAGAIN || errno == ETIMEDOUT)) {
-		end_with(outcome, PROBE_SILENCE, ETIMEDOUT);
-	} else if (received < 0) {
-		end_with(outcome, PROBE_ERROR, errno);
+	ssize_t received = send(fd, question + (probe->tcp ? 0 : 2), length + (probe->tcp ? 2 : 0), MSG_NOSIGNAL) < 0
+				   ? -1
+				   : answer_receive(fd, probe->tcp, answer, deadline_ms);
+	if (received < 0) {
+		end_with(outcome, errno == ETIMEDOUT ? PROBE_SILENCE : PROBE_ERROR, errno);
 	} else if (!probe_dns_answer_read(&read, answer, (size_t)received, question + 2, length)) {
 		end_with(outcome, PROBE_ERROR, 0);
 	} else {
@@ -194,7 +226,7 @@ static bool icmp_read(int fd, struct probe_outcome *outcome)
 
 static void throw(const struct probe *probe, struct probe_outcome *outcome)
 {
-	cleanup_fd int fd = probe_connect(probe, outcome, SOCK_NONBLOCK);
+	cleanup_fd int fd = probe_connect(probe, outcome);
 	struct pollfd watched = {.fd = fd, .events = POLLIN};
 	if (fd < 0)
 		return;
@@ -203,29 +235,12 @@ static void throw(const struct probe *probe, struct probe_outcome *outcome)
 	if (icmp_read(fd, outcome))
 		return;
 	if (error)
-		end_at_connect(outcome, error);
+		end_with(outcome, error == EPERM ? PROBE_DROPPED : PROBE_ERROR, error);
 	else
 		end_with(outcome, watched.revents & POLLIN ? PROBE_PASSED : PROBE_SILENCE, 0);
 }
 
 /* ---- connections that are to be refused ---- */
-
-static void connection_end(int fd, struct probe_outcome *outcome)
-{
-	socklen_t length = sizeof(int);
-	int error = 0;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length))
-		error = errno;
-	bool prohibited = error == EHOSTUNREACH || error == EACCES;
-	end_with(outcome,
-		error == 0                ? PROBE_PASSED
-		: prohibited              ? PROBE_PROHIBITED
-		: error == ECONNREFUSED   ? PROBE_RESET
-		: error == EPERM          ? PROBE_DROPPED
-		: error == ETIMEDOUT      ? PROBE_SILENCE
-					  : PROBE_ERROR,
-		error);
-}
 
 static void connections_wait(struct pollfd sockets[PROBE_COUNT], struct probe_outcome outcomes[PROBE_COUNT], int64_t patience_ms)
 {
@@ -251,7 +266,7 @@ static void connect_all(const struct probe_plan *plan, struct probe_outcome outc
 	struct pollfd sockets[PROBE_COUNT];
 	for (unsigned i = 0; i < PROBE_COUNT; i++) {
 		bool wanted = plan->list[i].kind == PROBE_REFUSAL && plan->list[i].tcp && probe_plan_may_send(plan, i, outcomes);
-		sockets[i] = (struct pollfd){.fd = wanted ? probe_connect(&plan->list[i], &outcomes[i], SOCK_NONBLOCK) : -1, .events = POLLOUT};
+		sockets[i] = (struct pollfd){.fd = wanted ? probe_connect(&plan->list[i], &outcomes[i]) : -1, .events = POLLOUT};
 		if (sockets[i].fd >= 0)
 			end_with(&outcomes[i], PROBE_SILENCE, ETIMEDOUT);
 	}

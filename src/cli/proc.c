@@ -188,6 +188,8 @@ static int thread_capabilities(pid_t pid, pid_t thread, uint64_t *capabilities)
 	int rc = file_read(AT_FDCWD, path, PROC_FILE_MAX, &data, NULL);
 	if (rc)
 		return rc == -ENOENT ? -ESRCH : rc;
+	if (strstr(data, "\nState:\tZ") || strstr(data, "\nState:\tX"))
+		return -ESRCH; /* dead, and not yet waited for */
 	return proc_status_capabilities(data, capabilities) ? 0 : -EBADMSG;
 }
 
