@@ -57,7 +57,7 @@ static const struct {
 	{"restore", RUNTIME_RESTORE},
 	{"run", RUNTIME_CREATE},
 	{"spec", RUNTIME_PASS},
-	{"start", RUNTIME_PASS},
+	{"start", RUNTIME_START},
 	{"state", RUNTIME_PASS},
 	{"update", RUNTIME_PASS},
 };
@@ -130,7 +130,8 @@ int runtime_call_parse(struct runtime_call *call, int argc, char *const argv[], 
 		if (strcmp(argv[at], commands[i].word) != 0)
 			continue;
 		call->action = commands[i].action;
-		return call->action == RUNTIME_PASS ? 0 : bundle_option_read(call, argc, argv, at + 1, error);
+		call->command = at;
+		return call->action == RUNTIME_PASS || call->action == RUNTIME_START ? 0 : bundle_option_read(call, argc, argv, at + 1, error);
 	}
 	return error_set(error, EINVAL, "'%s' is no command that is known not to start a container", SHOWN(argv[at]));
 }

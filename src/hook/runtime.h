@@ -16,12 +16,14 @@
 enum runtime_action {
 	RUNTIME_PASS,    /* nothing to do with starting: goes through untouched */
 	RUNTIME_CREATE,  /* create, run: hooks are added */
+	RUNTIME_START,   /* start, of what was created: the workload runs then */
 	RUNTIME_RESTORE, /* the runtime may run no createRuntime hooks there: refused when shielded */
 };
 
 /* The parts of a command line that matter here; borrowed from argv. */
 struct runtime_call {
 	enum runtime_action action;
+	int command;        /* index of the command's word, behind the global options; 0 when there is none */
 	const char *bundle; /* "." when not given */
 	const char *log;    /* --log, NULL when not given */
 	bool log_json;      /* --log-format json */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "hook/runtime.h"
+#include "hook/runtime_verify.h"
 
 static int shield_and_find(struct runtime_call *call, int argc, char *const argv[], char path[PATH_MAX], struct error *error)
 {
@@ -13,8 +14,10 @@ static int shield_and_find(struct runtime_call *call, int argc, char *const argv
 
 	if (!rc)
 		rc = runtime_find(slash ? slash + 1 : argv[0], NULL, path, error);
-	if (!rc && call->action != RUNTIME_PASS)
+	if (!rc && (call->action == RUNTIME_CREATE || call->action == RUNTIME_RESTORE))
 		rc = runtime_bundle_shield(call->bundle, call->action == RUNTIME_RESTORE, error);
+	if (!rc && runtime_verify_is_wanted(argv[0]))
+		rc = runtime_verify(call, path, argc, argv, error);
 	return rc;
 }
 

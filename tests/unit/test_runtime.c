@@ -52,7 +52,7 @@ static void calls_are_told_apart_as_the_runtimes_do(void **context)
 			"/l", true},
 		{"crun --log-format=json --log=/l --systemd-cgroup create --bundle=/b --pid-file /p --console-socket /s id", RUNTIME_CREATE,
 			"/b", "/l", true},
-		{"crun --log-format text --log /l start id", RUNTIME_PASS, ".", "/l", false},
+		{"crun --log-format text --log /l start id", RUNTIME_START, ".", "/l", false},
 		/* as containerd and CRI-O call runc */
 		{"runc --root /run/k8s.io --log /b/log.json --log-format json create --bundle /b --pid-file /b/init.pid id", RUNTIME_CREATE,
 			"/b", "/b/log.json", true},
