@@ -66,6 +66,7 @@ check_failure "run --verify -d fails too" 'rules +FAILED.*DOES NOT HOLD' shield 
 pod rm -f -t 0 opened >/dev/null 2>&1
 check_output "without --verify nobody sees it at the start" '^said 7 $' attempt_and_status opened
 rm /etc/containers/containers.conf.d/open.conf
+check "podman stop of what did not start" pod stop -t 0 web
 check "with the hook gone podman start works again" pod start web
 check "and verify is content" shield verify web
 check "the container is removed" pod rm -f -t 0 web

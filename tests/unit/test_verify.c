@@ -287,10 +287,50 @@ static void what_is_no_listing_is_refused(void **unused)
 	ruleset_parts_free(&parts);
 }
 
+static void each_kind_differs_by_itself(void **unused)
+{
+	static const struct {
+		const char *from, *to;
+		enum verify_kind kind;
+	} cases[] = {
+		{"\"policy\": \"drop\"", "\"policy\": \"accept\"", VERIFY_CHAINS},
+		{"\"flags\": [\"interval\"]", "\"flags\": [\"constant\"]", VERIFY_SETS},
+		{"{\"rule\":", "{\"map\":", VERIFY_RULES},
+	};
+	struct ruleset_parts parts;
+	struct ruleset ruleset = ruleset_case_open(EVERYTHING, &parts);
+	struct error differences[VERIFY_KINDS] = {0}, error = {0};
+	cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
+
+	(void)unused;
+	if (verify_parts_each(&ruleset, json, NULL, differences, &error))
+		fail_msg("%s", error.text);
+	for (unsigned kind = 0; kind < VERIFY_KINDS; kind++)
+		if (differences[kind].code)
+			fail_msg("%s", differences[kind].text);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		cleanup_text struct text spoiled = {0};
+		const char *at = strstr(json, cases[i].from);
+
+		memset(differences, 0, sizeof(differences));
+		assert_non_null(at);
+		text_add_bytes(&spoiled, json, (size_t)(at - json));
+		text_add(&spoiled, cases[i].to);
+		text_add(&spoiled, at + strlen(cases[i].from));
+		assert_int_equal(verify_parts_each(&ruleset, spoiled.data, NULL, differences, &error), 0);
+		/* What is no rule any more is also something that no shield makes. */
+		for (unsigned kind = 0; kind < VERIFY_KINDS; kind++)
+			if ((differences[kind].code != 0) != (kind == cases[i].kind || (kind == VERIFY_TABLE && cases[i].kind == VERIFY_RULES)))
+				fail_msg("case %zu, kind %u: %s", i, kind, differences[kind].text);
+	}
+	ruleset_parts_free(&parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_either_nft_reads_back_is_verified),
+		cmocka_unit_test(each_kind_differs_by_itself),
 		cmocka_unit_test(the_state_is_told_whatever_was_expected),
 		cmocka_unit_test(a_listing_of_another_state_is_not_verified),
 		cmocka_unit_test(every_edit_is_a_difference),
