@@ -65,8 +65,8 @@ static void xtables_check(const char *name, struct checks *checks)
 	if (rc)
 		checks_set(checks, CHECK_OTHER_TABLES, CHECK_UNKNOWN, "cannot read %s: %s", path, strerror(-rc));
 	else if (*content)
-		checks_set(checks, CHECK_OTHER_TABLES, CHECK_FAILED, "there are tables of iptables, whose rules are not looked at (%s: %s)", name,
-			text_escaped(shown, sizeof(shown), content));
+		checks_set(checks, CHECK_OTHER_TABLES, CHECK_FAILED, "there are tables of iptables, whose rules are not looked at (%s: %s)",
+			name, text_escaped(shown, sizeof(shown), content));
 }
 
 /* None can make pass what ours refuses; but one may redirect, mark or untrack a packet before ours sees it. */

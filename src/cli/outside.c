@@ -55,7 +55,8 @@ static int family_find(const struct container *container, struct proc_list *fami
 			checks_set(checks, CHECK_FORWARDER, CHECK_FAILED, "process %d is not the forwarder but '%s'", (int)family->pids[i],
 				SHOWN(program));
 		else if (state == 'T' || state == 't' || state == 'Z' || state == 'X')
-			checks_set(checks, CHECK_FORWARDER, CHECK_FAILED, "process %d is stopped or dead (%c)", (int)family->pids[i], state);
+			checks_set(
+				checks, CHECK_FORWARDER, CHECK_FAILED, "process %d is stopped or dead (%c)", (int)family->pids[i], state);
 	}
 	if (!rc)
 		checks_set(checks, CHECK_FORWARDER, CHECK_OK, "process %d lives", (int)runtime->proxy_pid);
@@ -177,8 +178,8 @@ void outside_check_capabilities(const struct container *container, struct checks
 					(int)processes.pids[i], refused[j].name);
 		}
 	}
-	checks_set(checks, CHECK_CAPABILITIES, CHECK_OK, "none of %zu processes has, or can get, CAP_NET_ADMIN, CAP_NET_RAW or CAP_SYS_ADMIN",
-		processes.count);
+	checks_set(checks, CHECK_CAPABILITIES, CHECK_OK,
+		"none of %zu processes has, or can get, CAP_NET_ADMIN, CAP_NET_RAW or CAP_SYS_ADMIN", processes.count);
 }
 
 static bool is_forwarder(const char *word, size_t length)
@@ -222,8 +223,8 @@ void outside_check_resolv_conf(const struct container *container, struct checks 
 	cleanup_fd int fd = root_fd < 0 ? -1 : (int)syscall(SYS_openat2, root_fd, "etc/resolv.conf", &how, sizeof(how));
 	if (fd < 0) {
 		bool missing = root_fd >= 0 && errno == ENOENT;
-		checks_set(checks, CHECK_RESOLV_CONF, missing ? CHECK_FAILED : CHECK_UNKNOWN, "cannot open /etc/resolv.conf of the container: %s",
-			strerror(errno));
+		checks_set(checks, CHECK_RESOLV_CONF, missing ? CHECK_FAILED : CHECK_UNKNOWN,
+			"cannot open /etc/resolv.conf of the container: %s", strerror(errno));
 		return;
 	}
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || file_read_fd(fd, RESOLV_CONF_MAX, &content, &length)) {
@@ -264,7 +265,8 @@ static int runtime_ask(const struct container *container, char **runtime, struct
 		checks_set(checks, CHECK_NEXT_START, CHECK_UNKNOWN, "podman is not in $PATH");
 		return -1;
 	}
-	if (podman_capture((char *[]){podman, "container", "inspect", "--format", "{{.OCIRuntime}}", "--", (char *)id, NULL}, runtime, &error)) {
+	if (podman_capture(
+		    (char *[]){podman, "container", "inspect", "--format", "{{.OCIRuntime}}", "--", (char *)id, NULL}, runtime, &error)) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_UNKNOWN, "podman does not say which runtime the container has: %s", error.text);
 		return -1;
 	}
@@ -276,11 +278,12 @@ static bool is_shim(const char *path)
 {
 	char shim[PATH_MAX];
 	struct stat stored, own;
-	return path[0] == '/' && paths_libexec("terok-shield-runtime", shim, NULL) == 0 && stat(path, &stored) == 0 && stat(shim, &own) == 0 &&
-	       stored.st_dev == own.st_dev && stored.st_ino == own.st_ino;
+	return path[0] == '/' && paths_libexec("terok-shield-runtime", shim, NULL) == 0 && stat(path, &stored) == 0 &&
+	       stat(shim, &own) == 0 && stored.st_dev == own.st_dev && stored.st_ino == own.st_ino;
 }
 
-void outside_check_next_start(const struct container *container, const struct command_options *options, bool starting, struct checks *checks)
+void outside_check_next_start(
+	const struct container *container, const struct command_options *options, bool starting, struct checks *checks)
 {
 	cleanup_free char *runtime = NULL;
 	if (!program_is_sound("terok-shield-hook", checks) || !program_is_sound("terok-shield-proxy", checks) ||

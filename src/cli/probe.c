@@ -13,9 +13,9 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/errqueue.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
-#include <netinet/icmp6.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -33,7 +33,7 @@
 
 #define RUN_TIMEOUT_MS      40000
 #define ANSWER_PATIENCE_MS  2000
-#define REFUSAL_PATIENCE_MS 500  /* an ICMP message of this namespace is there when sendto(2) returns */
+#define REFUSAL_PATIENCE_MS 500 /* an ICMP message of this namespace is there when sendto(2) returns */
 #define DROP_PATIENCE_MS    50
 #define TCP_PATIENCE_MS     4000 /* the refusal comes with the first retransmission, after 1 s, or with the second, after 3 s */
 #define BLOCK_PATIENCE_MS   300  /* where nothing is to come */
@@ -70,7 +70,12 @@ static void end_with(struct probe_outcome *outcome, enum probe_end end, int erro
 static void end_at_connect(struct probe_outcome *outcome, int error)
 {
 	bool no_way = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == EACCES || error == ENETDOWN;
-	end_with(outcome, no_way ? PROBE_NO_ROUTE : error == ECONNREFUSED ? PROBE_RESET : error == EPERM ? PROBE_DROPPED : PROBE_ERROR, error);
+	end_with(outcome,
+		no_way                  ? PROBE_NO_ROUTE
+		: error == ECONNREFUSED ? PROBE_RESET
+		: error == EPERM        ? PROBE_DROPPED
+					: PROBE_ERROR,
+		error);
 }
 
 /* Returns a connected or connecting socket, which does not block, or -1 with the outcome. */
@@ -217,7 +222,10 @@ static bool icmp_read(int fd, struct probe_outcome *outcome)
 		struct addr here = addr_of(&own.any);
 		outcome->offender = addr_of(&said.offender.any);
 		bool elsewhere = outcome->offender.family && !addr_equal(&outcome->offender, &here);
-		end_with(outcome, elsewhere ? PROBE_ELSEWHERE : is_prohibition(&said.error) ? PROBE_PROHIBITED : PROBE_ERROR,
+		end_with(outcome,
+			elsewhere                     ? PROBE_ELSEWHERE
+			: is_prohibition(&said.error) ? PROBE_PROHIBITED
+						      : PROBE_ERROR,
 			(int)said.error.ee_errno);
 		return true;
 	}

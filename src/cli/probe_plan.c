@@ -7,10 +7,10 @@
 
 #include "dns/message.h"
 
-#define DNS_PORT   53
-#define TRIES      64 /* documentation or private addresses that are looked at before it is given up */
-#define AT(id)     ((unsigned)((id) - CHECK_INSIDE))
-#define IS_V6(i)   ((i) % 4 >= 2) /* of the checks that come in fours */
+#define DNS_PORT 53
+#define TRIES    64 /* documentation or private addresses that are looked at before it is given up */
+#define AT(id)   ((unsigned)((id)-CHECK_INSIDE))
+#define IS_V6(i) ((i) % 4 >= 2) /* of the checks that come in fours */
 
 /* ---- addresses ---- */
 
@@ -102,8 +102,8 @@ static void leave_out(struct probe *probe, enum check_verdict verdict, const cha
 static void plan_refusal(struct planning *planning, enum check_id first, bool v6, const struct addr *addr, enum counters_chain chain)
 {
 	for (unsigned tcp = 0; tcp < 2; tcp++)
-		planning->plan->list[AT(first) + 2u * v6 + tcp] = (struct probe){
-			.kind = PROBE_REFUSAL, .addr = *addr, .port = PROBE_REFUSED_PORT, .tcp = tcp, .chain = chain};
+		planning->plan->list[AT(first) + 2u * v6 + tcp] =
+			(struct probe){.kind = PROBE_REFUSAL, .addr = *addr, .port = PROBE_REFUSED_PORT, .tcp = tcp, .chain = chain};
 }
 
 static void leave_refusal_out(struct planning *planning, enum check_id first, bool v6, enum check_verdict verdict, const char *reason)
@@ -144,7 +144,8 @@ static int plan_inside(struct planning *planning, enum check_id first, bool v6)
 	struct addr addr;
 	int refused = 0;
 	for (unsigned n = 0; refused == 0 && n < TRIES; n++) {
-		addr = first == CHECK_METADATA ? addr_make(v6 ? "fd00:ec2::254" : "169.254.169.254") : private_addr(v6, n, planning->random);
+		addr = first == CHECK_METADATA ? addr_make(v6 ? "fd00:ec2::254" : "169.254.169.254")
+					       : private_addr(v6, n, planning->random);
 		refused = is_refused(planning, &addr, &chain);
 	}
 	if (refused < 0)
@@ -152,8 +153,8 @@ static int plan_inside(struct planning *planning, enum check_id first, bool v6)
 	if (!refused)
 		leave_refusal_out(planning, first, v6, CHECK_NEEDLESS, "the lists or the state let such an address pass");
 	else if (!planning->tables_hold)
-		leave_refusal_out(planning, first, v6, CHECK_UNKNOWN,
-			"the rules are not as they should be: nothing is sent to an inside address");
+		leave_refusal_out(
+			planning, first, v6, CHECK_UNKNOWN, "the rules are not as they should be: nothing is sent to an inside address");
 	else
 		plan_refusal(planning, first, v6, &addr, chain);
 	return 0;
@@ -201,8 +202,7 @@ static void plan_names(struct planning *planning)
 		leave_out(&plan->list[i], CHECK_NEEDLESS, "in state block nothing reaches the forwarder");
 }
 
-int probe_plan_make(
-	struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE])
+int probe_plan_make(struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE])
 {
 	struct planning planning = {.plan = plan, .view = view, .random = random, .tables_hold = tables_hold};
 	*plan = (struct probe_plan){.state = view->state, .settings = view->settings};
@@ -266,7 +266,8 @@ static bool end_is_refusal(const struct probe_plan *plan, const struct probe *pr
 	return end == PROBE_PROHIBITED || (!probe->tcp && end == PROBE_DROPPED);
 }
 
-static void judge_refusal(const struct judgement *judgement, enum check_id id, const struct probe *probe, const struct probe_outcome *outcome)
+static void judge_refusal(
+	const struct judgement *judgement, enum check_id id, const struct probe *probe, const struct probe_outcome *outcome)
 {
 	char where[ADDR_ENDPOINT_TEXT_MAX], offender[ADDR_TEXT_MAX];
 	const char *chain = counters_chain_name(probe->chain);
@@ -299,7 +300,8 @@ static void judge_refusal(const struct judgement *judgement, enum check_id id, c
 	case PROBE_PROHIBITED:
 	case PROBE_DROPPED:
 	case PROBE_RESET:
-		checks_set(checks, id, CHECK_FAILED, "%s was refused in another way than the rules do: %s", where, strerror(outcome->error));
+		checks_set(
+			checks, id, CHECK_FAILED, "%s was refused in another way than the rules do: %s", where, strerror(outcome->error));
 		return;
 	case PROBE_NO_FAMILY:
 	case PROBE_NO_ROUTE:
@@ -310,7 +312,8 @@ static void judge_refusal(const struct judgement *judgement, enum check_id id, c
 	checks_set(checks, id, CHECK_UNKNOWN, "%s could not be tried: %s", where, strerror(outcome->error));
 }
 
-static void judge_answer(const struct judgement *judgement, enum check_id id, const struct probe *probe, const struct probe_outcome *outcome)
+static void judge_answer(
+	const struct judgement *judgement, enum check_id id, const struct probe *probe, const struct probe_outcome *outcome)
 {
 	bool refused = judgement->plan->settings->deny == SETTINGS_DENY_REFUSED || probe->kind == PROBE_QUESTION;
 	unsigned expected = refused ? RCODE_REFUSED : RCODE_NXDOMAIN;

@@ -25,8 +25,8 @@
 
 enum probe_kind {
 	PROBE_QUESTION, /* of type ANY, which the forwarder answers REFUSED by itself whatever the state is */
-	PROBE_NAME,	/* a name that no line allows */
-	PROBE_REFUSAL,	/* a datagram or a connection */
+	PROBE_NAME,     /* a name that no line allows */
+	PROBE_REFUSAL,  /* a datagram or a connection */
 };
 
 struct probe {
@@ -35,7 +35,7 @@ struct probe {
 	uint16_t port;
 	bool tcp;
 	uint16_t qtype;
-	enum counters_chain chain; /* which counts the refusal */
+	enum counters_chain chain;  /* which counts the refusal */
 	enum check_verdict verdict; /* CHECK_UNTRIED: to be tried; otherwise it is not, and this is the verdict already */
 	char reason[160];
 };
@@ -43,14 +43,14 @@ struct probe {
 struct probe_plan {
 	enum shield_state state;
 	const struct settings *settings;
-	struct name name; /* the random one */
+	struct name name;               /* the random one */
 	struct probe list[PROBE_COUNT]; /* by check_id - CHECK_INSIDE */
 };
 
 /* How a probe ended. */
 enum probe_end {
-	PROBE_NOT_SENT,   /* an earlier probe was not refused */
-	PROBE_NO_FAMILY,  /* no such addresses in this namespace */
+	PROBE_NOT_SENT,  /* an earlier probe was not refused */
+	PROBE_NO_FAMILY, /* no such addresses in this namespace */
 	PROBE_NO_ROUTE,
 	PROBE_ANSWERED,   /* rcode and explained are set */
 	PROBE_PASSED,     /* connected, or something came back */
@@ -71,8 +71,7 @@ struct probe_outcome {
 };
 
 /* view: as of this moment; tables_hold: every check of the kernel's table was good; random: from getrandom(2). plan borrows the settings. -ENOMEM. */
-int probe_plan_make(
-	struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE]);
+int probe_plan_make(struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE]);
 
 /* May the i-th probe be sent, by how those before it ended? False fills its outcome. Probes by datagram come before those by connection. */
 bool probe_plan_may_send(const struct probe_plan *plan, unsigned i, struct probe_outcome outcomes[PROBE_COUNT]);

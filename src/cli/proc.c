@@ -108,7 +108,8 @@ int proc_of_namespace(pid_t init, struct proc_list *list, struct error *error)
 	if (init_fd < 0 || fstat(init_fd, &of))
 		return error_errno(error, init_fd < 0 ? -init_fd : errno, "cannot look at the namespaces of process %d", (int)init);
 	if (is_own_namespace("pid", &of))
-		return error_set(error, EPERM, "the container has no process namespace of its own: its processes cannot be told from others");
+		return error_set(
+			error, EPERM, "the container has no process namespace of its own: its processes cannot be told from others");
 	int rc = numbers_read("/proc", &all);
 	for (size_t i = 0; rc == 0 && i < all.count; i++) {
 		cleanup_fd int fd = namespace_open(all.pids[i], "pid");
@@ -262,8 +263,8 @@ bool proc_socket_next(const char **at, struct proc_socket *socket)
 		*at = end ? end + 1 : line + strlen(line);
 		*socket = (struct proc_socket){0};
 		/* sl local:port remote:port state tx:rx timer retransmissions uid timeout inode */
-		if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %*x %*x:%*x %*x:%*x %*x %*u %*u %" SCNu64, socket->address, &socket->port,
-			    &socket->inode) == 3)
+		if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %*x %*x:%*x %*x:%*x %*x %*u %*u %" SCNu64, socket->address,
+			    &socket->port, &socket->inode) == 3)
 			return true;
 	}
 	return false;

@@ -62,7 +62,8 @@ static int capture(char *const arguments[], bool both, unsigned timeout_ms, stru
 }
 
 /* The real runtime with the caller's global options and another command. */
-static int runtime_ask(const struct runtime_call *call, const char *real, char *const argv[], const char *const words[], struct text *output)
+static int runtime_ask(
+	const struct runtime_call *call, const char *real, char *const argv[], const char *const words[], struct text *output)
 {
 	size_t count = (size_t)call->command, extra = 0;
 	char **arguments;
@@ -123,7 +124,8 @@ static int shield_verify(const struct oci_state *state, struct error *error)
 		file_write_all(STDERR_FILENO, output.data, output.length);
 	if (rc < 0)
 		return error_errno(error, -rc, "the shield could not be verified");
-	return error_set(error, EPERM, "the shield was verified and does not hold: the container is not started; podman stop it before it is started again");
+	return error_set(error, EPERM,
+		"the shield was verified and does not hold: the container is not started; podman stop it before it is started again");
 }
 
 int runtime_verify(const struct runtime_call *call, const char *real, int argc, char *const argv[], struct error *error)
@@ -138,7 +140,8 @@ int runtime_verify(const struct runtime_call *call, const char *real, int argc, 
 		return 0;
 	rc = state_read(call, real, argv, id, &state, error);
 	if (!rc && !state.annotations.profiles)
-		rc = error_set(error, EINVAL, "the container has no annotation terok.shield.profiles: there is no shield that could be verified");
+		rc = error_set(
+			error, EINVAL, "the container has no annotation terok.shield.profiles: there is no shield that could be verified");
 	/* podman 5 takes a container whose start failed for one that is still to be started, until it is told to stop it. */
 	if (!rc && state.pid == 0)
 		return error_set(error, ESRCH, "the container has ended before it was started: podman stop it, then start it again");

@@ -1,5 +1,6 @@
 /* `verify` in namespaces: each check is seen to fail when the thing that it checks is broken, and nothing but that one. Rules, forwarder and probes are
  * real (support/rig.h); a process in a pid and mount namespace of its own stands for the workload, a script for podman. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -15,15 +16,14 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <cjson/cJSON.h>
+#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -57,8 +57,8 @@ static size_t upstream(void *context, const uint8_t *query, size_t length, bool 
 static void capabilities_keep(uint64_t kept)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct sets[2] = {
-		{.effective = (uint32_t)kept, .permitted = (uint32_t)kept}, {.effective = (uint32_t)(kept >> 32), .permitted = (uint32_t)(kept >> 32)}};
+	struct __user_cap_data_struct sets[2] = {{.effective = (uint32_t)kept, .permitted = (uint32_t)kept},
+		{.effective = (uint32_t)(kept >> 32), .permitted = (uint32_t)(kept >> 32)}};
 
 	for (int i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
 		if (!(kept >> i & 1))
@@ -166,9 +166,10 @@ static void rules_restore(enum shield_state state)
 
 static void network_make(void)
 {
-	free(rig_shell(&rig, "ip link add v0 type veth peer name v1; ip link set v1 up; ip link set v0 up; ip addr add 192.168.77.2/24 dev v0; "
-			     "ip addr add fd77::2/64 dev v0 nodad; ip route add default via 192.168.77.1; ip -6 route add default via fd77::1 dev v0; "
-			     "ip neigh add 192.168.77.1 lladdr 02:00:00:00:00:01 dev v0; ip neigh add fd77::1 lladdr 02:00:00:00:00:01 dev v0"));
+	free(rig_shell(&rig,
+		"ip link add v0 type veth peer name v1; ip link set v1 up; ip link set v0 up; ip addr add 192.168.77.2/24 dev v0; "
+		"ip addr add fd77::2/64 dev v0 nodad; ip route add default via 192.168.77.1; ip -6 route add default via fd77::1 dev v0; "
+		"ip neigh add 192.168.77.1 lladdr 02:00:00:00:00:01 dev v0; ip neigh add fd77::1 lladdr 02:00:00:00:00:01 dev v0"));
 }
 
 static int group_setup(void **state)
@@ -344,7 +345,8 @@ static void a_rule_that_is_missing_is_seen(void **unused)
 	cleanup_result struct result result = {0};
 
 	(void)unused;
-	free(rig_shell(&rig, "nft flush chain inet terok_shield private; nft add rule inet terok_shield private reject with icmpx admin-prohibited"));
+	free(rig_shell(&rig,
+		"nft flush chain inet terok_shield private; nft add rule inet terok_shield private reject with icmpx admin-prohibited"));
 	result = verify();
 	rules_restore(SHIELD_UP);
 	assert_check(&result, "rules", "failed", "rule private counter");
@@ -356,7 +358,8 @@ static void a_refusal_that_no_counter_of_ours_tells_is_none(void **unused)
 	cleanup_result struct result result = {0};
 
 	(void)unused;
-	free(rig_shell(&rig, "nft flush chain inet terok_shield blocked; nft add rule inet terok_shield blocked reject with icmpx admin-prohibited"));
+	free(rig_shell(&rig,
+		"nft flush chain inet terok_shield blocked; nft add rule inet terok_shield blocked reject with icmpx admin-prohibited"));
 	result = verify();
 	rules_restore(SHIELD_UP);
 	assert_check(&result, "denied-address-udp-v4", "failed", "not by the shield");
@@ -434,8 +437,9 @@ static void a_redirection_of_another_table_breaks_the_capture(void **unused)
 	cleanup_result struct result result = {0};
 
 	(void)unused;
-	free(rig_shell(&rig, "nft add table inet steal; nft add chain inet steal output \"{ type nat hook output priority -150; }\"; "
-			     "nft add rule inet steal output meta l4proto \"{ tcp, udp }\" th dport 53 ip daddr != 127.0.0.1 redirect to :5399"));
+	free(rig_shell(&rig,
+		"nft add table inet steal; nft add chain inet steal output \"{ type nat hook output priority -150; }\"; "
+		"nft add rule inet steal output meta l4proto \"{ tcp, udp }\" th dport 53 ip daddr != 127.0.0.1 redirect to :5399"));
 	result = verify();
 	free(rig_shell(&rig, "nft delete table inet steal"));
 	assert_check(&result, "capture-udp-v4", "failed", "");
@@ -462,9 +466,10 @@ static void an_open_shield_lets_one_datagram_of_a_family_leave(void **unused)
 	cleanup_free char *left = NULL;
 
 	(void)unused;
-	free(rig_shell(&rig, "nft insert rule inet terok_shield output accept; nft add table netdev judge; "
-			     "nft add chain netdev judge in \"{ type filter hook ingress device v1 priority 0; }\"; "
-			     "nft add rule netdev judge in icmpv6 type 133-137 accept; nft add rule netdev judge in meta protocol \"{ ip, ip6 }\" counter"));
+	free(rig_shell(&rig,
+		"nft insert rule inet terok_shield output accept; nft add table netdev judge; "
+		"nft add chain netdev judge in \"{ type filter hook ingress device v1 priority 0; }\"; "
+		"nft add rule netdev judge in icmpv6 type 133-137 accept; nft add rule netdev judge in meta protocol \"{ ip, ip6 }\" counter"));
 	result = verify();
 	left = rig_shell(&rig, "nft list table netdev judge");
 	free(rig_shell(&rig, "nft delete table netdev judge"));
@@ -652,23 +657,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_intact_shield_holds_in_every_check),
 		cmocka_unit_test(a_table_that_is_gone_is_seen_and_nothing_inside_is_sent_to),
-		cmocka_unit_test(a_rule_that_is_missing_is_seen),
-		cmocka_unit_test(a_refusal_that_no_counter_of_ours_tells_is_none),
-		cmocka_unit_test(a_policy_of_accept_is_seen),
-		cmocka_unit_test(a_set_that_is_declared_otherwise_is_seen),
-		cmocka_unit_test(a_deny_set_that_was_emptied_is_seen),
-		cmocka_unit_test(a_table_besides_ours_is_seen_in_every_family),
+		cmocka_unit_test(a_rule_that_is_missing_is_seen), cmocka_unit_test(a_refusal_that_no_counter_of_ours_tells_is_none),
+		cmocka_unit_test(a_policy_of_accept_is_seen), cmocka_unit_test(a_set_that_is_declared_otherwise_is_seen),
+		cmocka_unit_test(a_deny_set_that_was_emptied_is_seen), cmocka_unit_test(a_table_besides_ours_is_seen_in_every_family),
 		cmocka_unit_test(a_rule_of_another_table_that_lets_all_pass_is_seen_and_changes_nothing),
 		cmocka_unit_test(a_redirection_of_another_table_breaks_the_capture),
 		cmocka_unit_test(a_capture_chain_without_rules_is_seen),
-		cmocka_unit_test(an_open_shield_lets_one_datagram_of_a_family_leave),
-		cmocka_unit_test(a_forwarder_that_is_stopped_is_seen),
+		cmocka_unit_test(an_open_shield_lets_one_datagram_of_a_family_leave), cmocka_unit_test(a_forwarder_that_is_stopped_is_seen),
 		cmocka_unit_test(whoever_else_is_bound_to_port_53_is_seen),
 		cmocka_unit_test(a_process_of_the_container_with_a_capability_is_seen),
 		cmocka_unit_test(a_resolv_conf_that_names_another_server_is_seen),
 		cmocka_unit_test(a_next_start_without_the_shield_is_seen),
-		cmocka_unit_test(what_has_no_route_is_not_tried_and_does_not_count),
-		cmocka_unit_test(each_state_has_its_own_expectations),
+		cmocka_unit_test(what_has_no_route_is_not_tried_and_does_not_count), cmocka_unit_test(each_state_has_its_own_expectations),
 		cmocka_unit_test(rules_of_another_state_than_the_wanted_one_are_seen),
 		cmocka_unit_test(an_intact_shield_holds_in_every_check),
 		cmocka_unit_test(a_forwarder_that_died_is_seen), /* the last one: it stays dead */

@@ -16,9 +16,9 @@
 
 static void rules_of_our_table_are_added_up_by_chain(void **unused)
 {
-	static const char json[] = "{\"nftables\":[{\"metainfo\":{\"version\":\"1\"}}," RULE("inet", "terok_shield", "blocked", "3") "," RULE(
-		"inet", "terok_shield", "blocked", "4") "," RULE("inet", "terok_shield", "private", "5") "," RULE("inet", "other", "denied",
-		"6") "," RULE("ip", "terok_shield", "denied", "7") "," RULE("inet", "terok_shield", "output", "-1") "]}";
+	static const char json[] = "{\"nftables\":[{\"metainfo\":{\"version\":\"1\"}}," RULE("inet", "terok_shield", "blocked",
+		"3") "," RULE("inet", "terok_shield", "blocked", "4") "," RULE("inet", "terok_shield", "private", "5") "," RULE("inet",
+		"other", "denied", "6") "," RULE("ip", "terok_shield", "denied", "7") "," RULE("inet", "terok_shield", "output", "-1") "]}";
 	struct counters counters;
 
 	(void)unused;

@@ -13,7 +13,7 @@
 #include "cli/probe_plan.h"
 #include "dns/message.h"
 
-#define AT(id) ((unsigned)((id) - CHECK_INSIDE))
+#define AT(id) ((unsigned)((id)-CHECK_INSIDE))
 
 static const uint8_t zeros[PROBE_RANDOM_SIZE];
 
@@ -156,7 +156,8 @@ static void what_is_sent_later_depends_on_what_was_refused(void **unused)
 
 			assert_true(probe_plan_may_send(&scene.plan, AT(CHECK_DENIED_ADDRESS) + v6, outcomes));
 			outcomes[AT(CHECK_DENIED_ADDRESS) + v6].end = cases[i].end;
-			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_DENIED_ADDRESS) + v6 + 1, outcomes), cases[i].connection);
+			assert_int_equal(
+				probe_plan_may_send(&scene.plan, AT(CHECK_DENIED_ADDRESS) + v6 + 1, outcomes), cases[i].connection);
 			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_PRIVATE_ADDRESS) + v6, outcomes), cases[i].inside);
 			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_METADATA) + v6, outcomes), cases[i].inside);
 			/* The other family's end says nothing. */
@@ -222,8 +223,8 @@ static void an_end_is_a_refusal_of_ours_only_with_the_counter(void **unused)
 
 		scene_make(&scene, cases[i].state, "", "", true);
 		scene.settings.reject = cases[i].reject;
-		verdict = verdict_of(
-			&scene, CHECK_DENIED_ADDRESS + cases[i].tcp, (struct probe_outcome){.end = cases[i].end, .error = EPERM}, cases[i].counted);
+		verdict = verdict_of(&scene, CHECK_DENIED_ADDRESS + cases[i].tcp,
+			(struct probe_outcome){.end = cases[i].end, .error = EPERM}, cases[i].counted);
 		if (verdict != cases[i].verdict)
 			fail_msg("case %zu: verdict %d", i, verdict);
 		policy_free(scene.policy);
@@ -249,7 +250,8 @@ static void an_answer_is_the_forwarders_only_when_it_says_what_it_must(void **un
 		{CHECK_CAPTURE + 1, SETTINGS_DENY_REFUSED, {.end = PROBE_ANSWERED, .rcode = RCODE_REFUSED, .explained = true}, CHECK_OK},
 		{CHECK_CAPTURE + 1, SETTINGS_DENY_REFUSED, {.end = PROBE_PROHIBITED, .error = EHOSTUNREACH}, CHECK_FAILED},
 		{CHECK_CAPTURE + 3, SETTINGS_DENY_REFUSED, {.end = PROBE_NO_ROUTE}, CHECK_NEEDLESS},
-		{CHECK_DENIED_NAME, SETTINGS_DENY_REFUSED, {.end = PROBE_ANSWERED, .rcode = RCODE_NXDOMAIN, .explained = true}, CHECK_FAILED},
+		{CHECK_DENIED_NAME, SETTINGS_DENY_REFUSED, {.end = PROBE_ANSWERED, .rcode = RCODE_NXDOMAIN, .explained = true},
+			CHECK_FAILED},
 	};
 
 	(void)unused;
