@@ -39,6 +39,8 @@
 #define OUTPUT_MAX (1u << 20)
 #define BIT(name)  (1ull << CAP_##name)
 
+#define OWN_USERS  (1ull << 62) /* not a capability: the process makes itself a user namespace, in which it has them all */
+
 static struct rig rig;
 static char program[4096], podman_folder[] = "/run/shield-verify.XXXXXX";
 static pid_t conmon;
@@ -82,7 +84,9 @@ static void resolv_conf_write(const char *content)
 static void workload_run(uint64_t kept)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	capabilities_keep(kept);
+	capabilities_keep(kept & ~OWN_USERS);
+	if (kept & OWN_USERS && unshare(CLONE_NEWUSER))
+		_exit(1);
 	for (;;)
 		pause();
 }
@@ -543,6 +547,46 @@ static void a_process_of_the_container_with_a_capability_is_seen(void **unused)
 	}
 }
 
+static void capabilities_in_a_user_namespace_below_the_containers_reach_nothing(void **unused)
+{
+	cleanup_result struct result result = {0};
+	cleanup_free char *status = NULL;
+	pid_t pid = workload_start(OWN_USERS);
+
+	(void)unused;
+	status = rig_shell(&rig, "grep CapEff /proc/%d/status", pid);
+	result = verify();
+	kill(pid, SIGKILL);
+	assert_non_null(strstr(status, "1ff")); /* it has them */
+	assert_only(&result, "");
+}
+
+static void settings_go(enum settings_reject reject)
+{
+	struct bundle_identity identity = {.container = "rig", .version = SHIELD_VERSION};
+
+	rig.settings.reject = reject;
+	assert_int_equal(bundle_settings_write(&rig.bundle, &identity, &rig.settings, NULL), 0);
+	rules_restore(SHIELD_UP);
+}
+
+static void a_reset_is_the_refusal_where_the_configuration_wants_one(void **unused)
+{
+	cleanup_result struct result reset = {0}, icmp = {0};
+
+	(void)unused;
+	settings_go(SETTINGS_REJECT_RESET);
+	reset = verify();
+	free(rig_shell(&rig, "nft flush chain inet terok_shield blocked; "
+			     "nft add rule inet terok_shield blocked counter reject with icmpx admin-prohibited"));
+	icmp = verify();
+	settings_go(SETTINGS_REJECT_ICMP);
+	assert_check(&reset, "denied-address-tcp-v4", "ok", "Connection refused");
+	assert_check(&reset, "denied-address-tcp-v6", "ok", "Connection refused");
+	assert_only(&reset, "");
+	assert_check(&icmp, "denied-address-tcp-v4", "failed", "in another way");
+}
+
 static void a_resolv_conf_that_names_another_server_is_seen(void **unused)
 {
 	cleanup_result struct result result = {0};
@@ -666,6 +710,8 @@ int main(void)
 		cmocka_unit_test(an_open_shield_lets_one_datagram_of_a_family_leave), cmocka_unit_test(a_forwarder_that_is_stopped_is_seen),
 		cmocka_unit_test(whoever_else_is_bound_to_port_53_is_seen),
 		cmocka_unit_test(a_process_of_the_container_with_a_capability_is_seen),
+		cmocka_unit_test(capabilities_in_a_user_namespace_below_the_containers_reach_nothing),
+		cmocka_unit_test(a_reset_is_the_refusal_where_the_configuration_wants_one),
 		cmocka_unit_test(a_resolv_conf_that_names_another_server_is_seen),
 		cmocka_unit_test(a_next_start_without_the_shield_is_seen),
 		cmocka_unit_test(what_has_no_route_is_not_tried_and_does_not_count), cmocka_unit_test(each_state_has_its_own_expectations),
