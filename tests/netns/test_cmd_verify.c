@@ -327,6 +327,37 @@ static void an_intact_shield_holds_in_every_check(void **unused)
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(result.json, "checks")), CHECK_COUNT);
 }
 
+/* While it waits for its connections to be refused. */
+static void what_tries_inside_has_no_privileges(void **unused)
+{
+	cleanup_free char *found = NULL, *wanted = rig_shell(&rig, "readlink /proc/self/ns/net");
+	char command[8192];
+	int status;
+	pid_t pid = fork();
+	FILE *stream;
+
+	(void)unused;
+	if (!pid) {
+		int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null_fd, 1);
+		execl(program, program, "verify", "rig", "--task-state-dir", rig.folder, NULL);
+		_exit(127);
+	}
+	usleep(600000);
+	snprintf(command, sizeof(command),
+		"for p in /proc/[0-9]*; do [ \"$(readlink $p/exe)\" = %s ] && [ $(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):\t0+$' $p/status) = 5 ] && "
+		"grep -qE '^NoNewPrivs:\t1$' $p/status && readlink $p/ns/net; done 2>/dev/null",
+		program);
+	stream = popen(command, "r");
+	assert_non_null(stream);
+	assert_int_equal(file_read_fd(fileno(stream), OUTPUT_MAX, &found, NULL), 0);
+	pclose(stream);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_string_equal(found, wanted);
+}
+
 static void a_table_that_is_gone_is_seen_and_nothing_inside_is_sent_to(void **unused)
 {
 	cleanup_result struct result result = {0};
@@ -700,6 +731,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_intact_shield_holds_in_every_check),
+		cmocka_unit_test(what_tries_inside_has_no_privileges),
 		cmocka_unit_test(a_table_that_is_gone_is_seen_and_nothing_inside_is_sent_to),
 		cmocka_unit_test(a_rule_that_is_missing_is_seen), cmocka_unit_test(a_refusal_that_no_counter_of_ours_tells_is_none),
 		cmocka_unit_test(a_policy_of_accept_is_seen), cmocka_unit_test(a_set_that_is_declared_otherwise_is_seen),
