@@ -1,9 +1,9 @@
 /* verify: what holds of a running container's shield, seen from outside and tried inside.
  *
- * Theory of operation. The bundle says what is to hold: lists, settings, state. It is locked meanwhile, so that nobody changes what is being
- * compared. A child inside the container's network namespace reads the kernel's tables, has an unprivileged child of its own send the probes, and
- * reads the counters around them; the rest is looked at from outside. Every check starts as "not tried", which counts: whatever goes wrong on the way
- * makes no check good. */
+ * Theory of operation. The bundle says what is to hold: lists, settings, state. It is locked meanwhile, so that nobody changes what is
+ * being compared. A child inside the container's network namespace reads the kernel's tables, has an unprivileged child of its own send
+ * the probes, and reads the counters around them; the rest is looked at from outside. Every check starts as "not tried", which counts:
+ * whatever goes wrong on the way makes no check good. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

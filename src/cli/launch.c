@@ -476,7 +476,8 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 	return flags->failed ? error_set(error, ENOMEM, "out of memory") : 0;
 }
 
-/* The shim that stands for the runtime which podman would take: crun, or else runc. By the folder it is called in it knows whether it is to verify. */
+/* The shim that stands for the runtime which podman would take: crun, or else runc. By the folder it is called in it knows whether it is to
+ * verify. */
 static int runtime_find(bool verify, char path[PATH_MAX], struct error *error)
 {
 	static const char *const folders[] = {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin", "/sbin"};
@@ -500,7 +501,8 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];
 	enum launch_network network;
 	if (options->hooks && options->verify)
-		return error_set(error, EINVAL, "--verify with --hooks is refused: it is the shield's runtime that verifies; leave out --hooks");
+		return error_set(
+			error, EINVAL, "--verify with --hooks is refused: it is the shield's runtime that verifies; leave out --hooks");
 	int rc = launch_config_load(config, options, error);
 	if (!rc)
 		rc = launch_profiles_load(&set, config, options, error);

@@ -1,5 +1,5 @@
-/* Looking at a container from outside: see outside.h. Neither the hook nor the forwarder is believed but for the numbers of their processes, and those
- * are checked. */
+/* Looking at a container from outside: see outside.h. Neither the hook nor the forwarder is believed but for the numbers of their
+ * processes, and those are checked. */
 #include "cli/outside.h"
 
 #include <errno.h>
@@ -305,6 +305,7 @@ void outside_check_next_start(
 		checks_set(checks, CHECK_NEXT_START, CHECK_OK, "the hooks are where podman reads them by itself");
 	else
 		checks_set(checks, CHECK_NEXT_START, CHECK_FAILED,
-			"podman would start it with the runtime '%s', which brings no hook along: `terok-shield setup`, or run it anew without --hooks",
+			"podman would start it with the runtime '%s', which brings no hook along: `terok-shield setup`, or run it anew "
+			"without --hooks",
 			SHOWN(runtime));
 }

@@ -17,8 +17,8 @@ void outside_check_resolv_conf(const struct container *container, struct checks 
 /* Its content: name servers other than the forwarder, or none, are a failure. Pure. */
 void outside_judge_resolv_conf(const char *content, struct checks *checks);
 
-/* Whether the next start will have the hook: the runtime that podman has stored, the hook's program. starting: podman holds the container's lock
- * and cannot be asked; then it is the runtime itself that asks. */
+/* Whether the next start will have the hook: the runtime that podman has stored, the hook's program. starting: podman holds the
+ * container's lock and cannot be asked; then it is the runtime itself that asks. */
 void outside_check_next_start(
 	const struct container *container, const struct command_options *options, bool starting, struct checks *checks);
 

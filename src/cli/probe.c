@@ -4,9 +4,9 @@
  * after the other, datagrams that are to be refused likewise, connections all at once since each takes a second. The outcomes come back
  * through a pipe, all or none.
  *
- * A datagram's refusal is read from the socket's error queue (IP_RECVERR, ip(7)): the type and code of the ICMP message, and who sent it. One that
- * was sent by this namespace's own address was sent before the datagram left. A connection has no such queue; there it is the errno alone
- * (EHOSTUNREACH for the IPv4 message, EACCES for the IPv6 one), and the rules' counters say the rest. */
+ * A datagram's refusal is read from the socket's error queue (IP_RECVERR, ip(7)): the type and code of the ICMP message, and who sent it.
+ * One that was sent by this namespace's own address was sent before the datagram left. A connection has no such queue; there it is the
+ * errno alone (EHOSTUNREACH for the IPv4 message, EACCES for the IPv6 one), and the rules' counters say the rest. */
 #include "cli/probe.h"
 
 #include <errno.h>
@@ -66,7 +66,8 @@ static void end_with(struct probe_outcome *outcome, enum probe_end end, int erro
 	outcome->error = error;
 }
 
-/* What connect(2) says at once, before anything is sent, is about routes and addresses. What it would say after waiting is not: so nobody waits in it. */
+/* What connect(2) says at once, before anything is sent, is about routes and addresses. What it would say after waiting is not: so nobody
+ * waits in it. */
 static void end_at_connect(struct probe_outcome *outcome, int error)
 {
 	bool no_way = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == EACCES || error == ENETDOWN;
@@ -127,7 +128,8 @@ static void connection_end(int fd, struct probe_outcome *outcome)
 		error);
 }
 
-/* A datagram, or by TCP a whole message with its length before it. Returns its length; 0 for an end or one that is too long; -1 with errno. */
+/* A datagram, or by TCP a whole message with its length before it. Returns its length; 0 for an end or one that is too long; -1 with
+ * errno. */
 static ssize_t answer_receive(int fd, bool tcp, uint8_t *answer, int64_t deadline_ms)
 {
 	uint8_t buffer[2 + ANSWER_MAX];

@@ -8,7 +8,6 @@
 #define OPT_LENGTH   11
 #define OPTION_EDE   15 /* RFC 8914 section 2 */
 #define EXPLANATION  "terok-shield: "
-#define QUESTION_END (OPT_LENGTH) /* octets behind the question in what probe_dns_question() writes */
 
 size_t probe_dns_question(uint8_t out[PROBE_DNS_QUESTION_MAX], uint16_t id, const struct name *name, uint16_t type)
 {
@@ -51,7 +50,7 @@ static bool opt_explains(const uint8_t *wire, const struct message_record *recor
 bool probe_dns_answer_read(
 	struct probe_dns_answer *answer, const uint8_t *wire, size_t length, const uint8_t *question, size_t question_length)
 {
-	size_t asked = question_length - QUESTION_END;
+	size_t asked = question_length - OPT_LENGTH;
 	if (length < asked || message_get16(wire) != message_get16(question) || !(message_get16(wire + 2) & MESSAGE_QR) ||
 		message_get16(wire + 4) != 1 || memcmp(wire + MESSAGE_HEADER, question + MESSAGE_HEADER, asked - MESSAGE_HEADER) != 0)
 		return false;

@@ -2,14 +2,14 @@
  * out. Pure.
  *
  * Theory of operation. Nothing may reach the real network but what the rules refuse before it leaves. So a refusal is tried only where
- * why_decide() says that the lists and the state refuse, and first on a documentation address (RFC 5737, RFC 3849): with a broken shield one
- * datagram to such an address leaves for each family, and nothing more is sent. Inside addresses (private ranges, the metadata services')
- * are tried only when the kernel's table is as it should be and the documentation address was refused. Names are random ones below
- * "invalid." (RFC 6761); where the state has such names asked upstream, a question that no forwarder passes on is asked instead.
+ * why_decide() says that the lists and the state refuse, and first on a documentation address (RFC 5737, RFC 3849): with a broken shield
+ * one datagram to such an address leaves for each family, and nothing more is sent. Inside addresses (private ranges, the metadata
+ * services') are tried only when the kernel's table is as it should be and the documentation address was refused. Names are random ones
+ * below "invalid." (RFC 6761); where the state has such names asked upstream, a question that no forwarder passes on is asked instead.
  *
- * A refusal counts as ours only when two things say so: what the sender got (an ICMP "administratively prohibited" that this namespace itself
- * sent, a reset where the configuration wants one, or EPERM), and the counter of the chain that was to refuse it, which rose by at least the
- * number of such probes. No route, or an error of another kind, proves nothing and is reported as not tried. */
+ * A refusal counts as ours only when two things say so: what the sender got (an ICMP "administratively prohibited" that this namespace
+ * itself sent, a reset where the configuration wants one, or EPERM), and the counter of the chain that was to refuse it, which rose by at
+ * least the number of such probes. No route, or an error of another kind, proves nothing and is reported as not tried. */
 #ifndef CLI_PROBE_PLAN_H
 #define CLI_PROBE_PLAN_H
 
@@ -70,7 +70,8 @@ struct probe_outcome {
 	struct addr offender;
 };
 
-/* view: as of this moment; tables_hold: every check of the kernel's table was good; random: from getrandom(2). plan borrows the settings. -ENOMEM. */
+/* view: as of this moment; tables_hold: every check of the kernel's table was good; random: from getrandom(2). plan borrows the settings.
+ * -ENOMEM. */
 int probe_plan_make(struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE]);
 
 /* May the i-th probe be sent, by how those before it ended? False fills its outcome. Probes by datagram come before those by connection. */

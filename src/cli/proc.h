@@ -24,8 +24,8 @@ int proc_of_namespace(pid_t init, struct proc_list *list, struct error *error);
 /* root and whatever descends from it. -ENOENT when root is not there. */
 int proc_family(pid_t root, struct proc_list *list, struct error *error);
 
-/* The five capability sets of all of a process' threads, joined. user: whether the process is in the user namespace of init or in one that is
- * not below it: only there its capabilities reach the container's network. -ESRCH when it has ended. */
+/* The five capability sets of all of a process' threads, joined. user: whether the process is in the user namespace of init or in one
+ * that is not below it: only there its capabilities reach the container's network. -ESRCH when it has ended. */
 int proc_capabilities(pid_t pid, pid_t init, uint64_t *capabilities, bool *user, struct error *error);
 
 /* text: of /proc/PID/status. Adds CapInh, CapPrm, CapEff, CapBnd and CapAmb to capabilities. False when one of them is missing. Pure. */

@@ -131,7 +131,9 @@ int runtime_call_parse(struct runtime_call *call, int argc, char *const argv[], 
 			continue;
 		call->action = commands[i].action;
 		call->command = at;
-		return call->action == RUNTIME_PASS || call->action == RUNTIME_START ? 0 : bundle_option_read(call, argc, argv, at + 1, error);
+		if (call->action == RUNTIME_PASS || call->action == RUNTIME_START)
+			return 0;
+		return bundle_option_read(call, argc, argv, at + 1, error);
 	}
 	return error_set(error, EINVAL, "'%s' is no command that is known not to start a container", SHOWN(argv[at]));
 }

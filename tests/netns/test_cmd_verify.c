@@ -1,5 +1,5 @@
-/* `verify` in namespaces: each check is seen to fail when the thing that it checks is broken, and nothing but that one. Rules, forwarder and probes are
- * real (support/rig.h); a process in a pid and mount namespace of its own stands for the workload, a script for podman. */
+/* `verify` in namespaces: each check is seen to fail when the thing that it checks is broken, and nothing but that one. Rules, forwarder
+ * and probes are real (support/rig.h); a process in a pid and mount namespace of its own stands for the workload, a script for podman. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -71,5 +71,6 @@ check "podman stop of what did not start" pod stop -t 0 web
 check "with the hook gone podman start works again" pod start web
 check "and verify is content" shield verify web
 check "the container is removed" pod rm -f -t 0 web
+check_output "prepare --verify names the verifying runtime" 'libexec/terok-shield/verify/crun ' shield prepare hand --verify --profiles my
 check_failure "--verify with --hooks is refused" 'verify with --hooks is refused' shield run web --verify --hooks --profiles my -- $image true
 finish
