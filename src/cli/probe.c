@@ -285,9 +285,10 @@ static void connect_all(const struct probe_plan *plan, struct probe_outcome outc
 
 static void plan_carry_out(const struct probe_plan *plan, struct probe_outcome outcomes[PROBE_COUNT])
 {
-	for (unsigned i = 0; i < PROBE_COUNT; i++) {
+	for (unsigned turn = 0; turn < 2 * PROBE_COUNT; turn++) {
+		unsigned i = turn % PROBE_COUNT;
 		const struct probe *probe = &plan->list[i];
-		if ((probe->kind == PROBE_REFUSAL && probe->tcp) || !probe_plan_may_send(plan, i, outcomes))
+		if (probe_plan_is_first(i) != (turn < PROBE_COUNT) || (probe->kind == PROBE_REFUSAL && probe->tcp) || !probe_plan_may_send(plan, i, outcomes))
 			continue;
 		if (probe->kind == PROBE_REFUSAL)
 			throw(probe, &outcomes[i]);

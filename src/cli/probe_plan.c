@@ -230,22 +230,36 @@ static bool has_no_way(const struct probe_outcome *outcome)
 	return outcome->end == PROBE_NO_ROUTE || outcome->end == PROBE_NO_FAMILY;
 }
 
+/* Nothing more goes towards documentation addresses, or inside ones, of a family in which one was not refused. */
+static bool family_is_refused(const struct probe_plan *plan, bool v6, const struct probe_outcome outcomes[PROBE_COUNT])
+{
+	unsigned first = AT(CHECK_DENIED_ADDRESS) + (v6 ? 2 : 0);
+	return plan->list[first].verdict != CHECK_UNTRIED || was_refused(&outcomes[first]) || has_no_way(&outcomes[first]);
+}
+
+bool probe_plan_is_first(unsigned i)
+{
+	return i == AT(CHECK_DENIED_ADDRESS) || i == AT(CHECK_DENIED_ADDRESS) + 2;
+}
+
 bool probe_plan_may_send(const struct probe_plan *plan, unsigned i, struct probe_outcome outcomes[PROBE_COUNT])
 {
-	if (plan->list[i].verdict != CHECK_UNTRIED)
+	const struct probe *probe = &plan->list[i];
+	bool capture = i >= AT(CHECK_CAPTURE) && i < AT(CHECK_DENIED_NAME);
+	if (probe->verdict != CHECK_UNTRIED)
 		return false;
-	if (plan->list[i].kind != PROBE_REFUSAL)
+	if (probe_plan_is_first(i) || (probe->kind != PROBE_REFUSAL && !capture))
 		return true;
-	/* The fours of an address begin at multiples of four behind the first. */
-	unsigned documentation = AT(CHECK_DENIED_ADDRESS) + (IS_V6(i - AT(CHECK_DENIED_ADDRESS)) ? 2 : 0);
-	/* A connection is tried where the datagram was refused; where it had no way this has none either. */
-	if (plan->list[i].tcp) {
-		if (has_no_way(&outcomes[i - 1]))
-			outcomes[i] = outcomes[i - 1];
-		return was_refused(&outcomes[i - 1]);
+	/* A connection comes after the datagram to the same address; where that had no way this has none either. */
+	if (probe->tcp && has_no_way(&outcomes[i - 1])) {
+		outcomes[i] = outcomes[i - 1];
+		return false;
 	}
-	return i == documentation || plan->list[documentation].verdict != CHECK_UNTRIED || was_refused(&outcomes[documentation]) ||
-	       has_no_way(&outcomes[documentation]);
+	if (probe->tcp && probe->kind == PROBE_REFUSAL)
+		return was_refused(&outcomes[i - 1]);
+	if (probe->tcp && (outcomes[i - 1].end == PROBE_SILENCE || outcomes[i - 1].end == PROBE_NOT_SENT))
+		return false; /* the question may have left */
+	return family_is_refused(plan, probe->addr.family == ADDR_V6, outcomes);
 }
 
 /* ---- verdicts ---- */
@@ -320,7 +334,9 @@ static void judge_answer(
 	struct checks *checks = judgement->checks;
 	char where[ADDR_ENDPOINT_TEXT_MAX];
 	addr_endpoint_format(&(struct addr_endpoint){.addr = probe->addr, .port = probe->port}, where);
-	if (outcome->end == PROBE_SILENCE)
+	if (outcome->end == PROBE_NOT_SENT)
+		checks_set(checks, id, CHECK_UNKNOWN, "nothing was sent to %s, since another probe was not refused or not answered", where);
+	else if (outcome->end == PROBE_SILENCE)
 		checks_set(checks, id, CHECK_FAILED, "%s: no answer", where);
 	else if (outcome->end != PROBE_ANSWERED)
 		checks_set(checks, id, CHECK_FAILED, "%s: %s", where, outcome->error ? strerror(outcome->error) : "what came is no answer");

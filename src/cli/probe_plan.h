@@ -74,7 +74,11 @@ struct probe_outcome {
  * -ENOMEM. */
 int probe_plan_make(struct probe_plan *plan, const struct why_view *view, bool tables_hold, const uint8_t random[PROBE_RANDOM_SIZE]);
 
-/* May the i-th probe be sent, by how those before it ended? False fills its outcome. Probes by datagram come before those by connection. */
+/* The datagrams to documentation addresses come before everything else. */
+bool probe_plan_is_first(unsigned i);
+
+/* May the i-th probe be sent, by how those before it ended? Where it has no way it gets that outcome. Probes by datagram come before those by
+ * connection. */
 bool probe_plan_may_send(const struct probe_plan *plan, unsigned i, struct probe_outcome outcomes[PROBE_COUNT]);
 
 /* The verdicts. before, after: the counters around the probes. */

@@ -160,6 +160,13 @@ static void what_is_sent_later_depends_on_what_was_refused(void **unused)
 				probe_plan_may_send(&scene.plan, AT(CHECK_DENIED_ADDRESS) + v6 + 1, outcomes), cases[i].connection);
 			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_PRIVATE_ADDRESS) + v6, outcomes), cases[i].inside);
 			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_METADATA) + v6, outcomes), cases[i].inside);
+			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_CAPTURE) + v6, outcomes), cases[i].inside);
+			assert_false(probe_plan_may_send(&scene.plan, AT(CHECK_CAPTURE) + v6 + 1, outcomes));
+			outcomes[AT(CHECK_CAPTURE) + v6].end = PROBE_SILENCE;
+			assert_false(probe_plan_may_send(&scene.plan, AT(CHECK_CAPTURE) + v6 + 1, outcomes));
+			outcomes[AT(CHECK_CAPTURE) + v6].end = PROBE_ANSWERED;
+			assert_int_equal(probe_plan_may_send(&scene.plan, AT(CHECK_CAPTURE) + v6 + 1, outcomes), cases[i].inside);
+			assert_true(probe_plan_may_send(&scene.plan, AT(CHECK_ANSWER) + v6 + 1, outcomes));
 			/* The other family's end says nothing. */
 			assert_false(probe_plan_may_send(&scene.plan, AT(CHECK_METADATA) + 2 - v6, outcomes));
 		}
