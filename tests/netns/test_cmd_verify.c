@@ -157,10 +157,14 @@ static void rules_restore(enum shield_state state)
 	cleanup_policy struct policy *policy = NULL;
 	cleanup_text struct text commands = {0};
 	struct ruleset ruleset = {.state = state, .settings = &rig.settings};
+	struct bundle_identity identity = {0};
+	struct settings settings;
 	struct error error = {0};
 
 	assert_int_equal(bundle_state_write(&rig.bundle, state, NULL), 0);
-	assert_int_equal(bundle_policy_load(&rig.bundle, &policy, &error), 0);
+	assert_int_equal(bundle_settings_read(&rig.bundle, &identity, &settings, &error), 0);
+	assert_int_equal(bundle_policy_load(&rig.bundle, &identity.sums, &policy, &error), 0);
+	bundle_identity_free(&identity);
 	ruleset.allowed = policy_allowed_nets(policy);
 	ruleset.denied = policy_denied_nets(policy);
 	ruleset_render(&ruleset, &commands);
@@ -525,11 +529,14 @@ static void an_open_shield_lets_one_datagram_of_a_family_leave(void **unused)
 static void a_forwarder_that_is_stopped_is_seen(void **unused)
 {
 	cleanup_result struct result result = {0};
+	pid_t worker = rig_worker(&rig);
 
 	(void)unused;
-	kill(rig.proxy, SIGSTOP);
+	kill(rig.proxy, SIGSTOP); /* first, since it would replace a worker that hangs */
+	kill(worker, SIGSTOP);
 	usleep(50000);
 	result = verify();
+	kill(worker, SIGCONT);
 	kill(rig.proxy, SIGCONT);
 	assert_check(&result, "forwarder", "failed", "stopped");
 	assert_check(&result, "answer-udp-v4", "failed", "no answer");

@@ -389,6 +389,7 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 		{"status", "status --json", 0, NO_PODMAN},
 		{"list", "list --json", 0, USUAL},
 		{"resolve", "resolve @ --json", 0, USUAL},
+		{"verify", "verify @ --json", -1, USUAL},
 		{"rules", "rules @ --json", 0, USUAL},
 		{"why", "why @ allowed.test --json", 0, USUAL},
 		{"why", "why @ port.test:443 --json", 0, USUAL},
