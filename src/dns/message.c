@@ -1,6 +1,7 @@
 /* DNS messages on the wire: names and records. */
 #include "dns/message.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LABEL_POINTER 0xc0
@@ -191,4 +192,38 @@ unsigned message_record_names(const uint8_t *wire, const struct message_record *
 		count++;
 	}
 	return count;
+}
+
+const char *message_type_text(uint16_t type, char *text)
+{
+	static const struct {
+		uint16_t type;
+		const char *name;
+	} names[] = {
+		{TYPE_A, "A"},
+		{2, "NS"},
+		{TYPE_CNAME, "CNAME"},
+		{TYPE_SOA, "SOA"},
+		{TYPE_PTR, "PTR"},
+		{15, "MX"},
+		{16, "TXT"},
+		{TYPE_AAAA, "AAAA"},
+		{33, "SRV"},
+		{35, "NAPTR"},
+		{43, "DS"},
+		{44, "SSHFP"},
+		{48, "DNSKEY"},
+		{52, "TLSA"},
+		{TYPE_SVCB, "SVCB"},
+		{TYPE_HTTPS, "HTTPS"},
+		{257, "CAA"},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].type == type) {
+			strcpy(text, names[i].name);
+			return text;
+		}
+	snprintf(text, MESSAGE_TYPE_TEXT_MAX, "TYPE%u", type);
+	return text;
 }

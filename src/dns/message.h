@@ -64,6 +64,10 @@ enum message_type {
 
 #define MESSAGE_CLASS_IN 1
 
+/* A type's mnemonic, "TYPE65534" for one without (RFC 3597 section 5). text has MESSAGE_TYPE_TEXT_MAX octets. Returns text. */
+#define MESSAGE_TYPE_TEXT_MAX 16
+const char *message_type_text(uint16_t type, char *text);
+
 /* Extended DNS Errors (RFC 8914 section 4) that are sent. */
 enum message_ede {
 	EDE_NONE = -1,

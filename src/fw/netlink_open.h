@@ -21,6 +21,9 @@ int netlink_open_writer(struct error *error);
 int netlink_open_watch(int writer_fd, struct error *error);
 /* For connection tracking. */
 int netlink_open_flows(struct error *error);
+/* The packet log of the namespace: packets that the ruleset logs arrive here from now on; non-blocking. One socket can have it at a
+ * time (-EBUSY), until it is closed. fw/packet_log.h reads it. */
+int netlink_open_packets(struct error *error);
 
 /* The socket's port id, by which the kernel tells one sender of the namespace from another. Returns 0 or a negative errno. */
 int netlink_port(int fd, uint32_t *port);

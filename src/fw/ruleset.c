@@ -30,7 +30,7 @@
 #include "fw/ruleset.h"
 
 #define LEARNED_SIZE       131072
-#define LOG_TAIL           "\" group %d snaplen 128 queue-threshold 1"
+#define LOG_TAIL           "\" group %d snaplen 128 queue-threshold %d"
 #define WORD(value)        #value
 #define TEXT_OF(value)     WORD(value)
 #define MARKED             "meta mark " TEXT_OF(RULESET_MARK) " "
@@ -113,7 +113,7 @@ static const char *const private_nets[] = {
 
 static void refuse(const struct sink *sink, const char *prefix)
 {
-	rule(sink, "counter log prefix \"%s" LOG_TAIL, prefix, RULESET_LOG_GROUP);
+	rule(sink, "counter log prefix \"%s" LOG_TAIL, prefix, RULESET_LOG_GROUP, RULESET_LOG_BATCH);
 	if (sink->ruleset->settings->reject == SETTINGS_REJECT_RESET)
 		rule(sink, "meta l4proto tcp reject with tcp reset");
 	rule(sink, "reject with icmpx admin-prohibited");
@@ -124,7 +124,7 @@ static void refuse(const struct sink *sink, const char *prefix)
 
 static void accept_logged(const struct sink *sink, const char *prefix)
 {
-	rule(sink, "counter log prefix \"%s" LOG_TAIL " " ACCEPT_FLOW, prefix, RULESET_LOG_GROUP,
+	rule(sink, "counter log prefix \"%s" LOG_TAIL " " ACCEPT_FLOW, prefix, RULESET_LOG_GROUP, RULESET_LOG_BATCH,
 		ruleset_flow_mark(sink->ruleset->state));
 }
 
@@ -302,15 +302,15 @@ static void chain_rules(const struct sink *sink)
 	else if (!strcmp(sink->chain, "capture"))
 		capture_chain(sink);
 	else if (!strcmp(sink->chain, "denied") && !blocking)
-		refuse(sink, "TEROK_SHIELD_DENIED");
+		refuse(sink, RULESET_LOG_DENIED);
 	else if (!strcmp(sink->chain, "allowed") && !blocking)
-		accept_logged(sink, "TEROK_SHIELD_ALLOWED");
+		accept_logged(sink, RULESET_LOG_ALLOWED);
 	else if (!strcmp(sink->chain, "private") && (state == SHIELD_UP || state == SHIELD_DOWN))
-		refuse(sink, "TEROK_SHIELD_PRIVATE");
+		refuse(sink, RULESET_LOG_PRIVATE);
 	else if (!strcmp(sink->chain, "blocked") && !blocking)
-		refuse(sink, "TEROK_SHIELD_BLOCKED");
+		refuse(sink, RULESET_LOG_BLOCKED);
 	else if (!strcmp(sink->chain, "bypass") && (state == SHIELD_DOWN || state == SHIELD_DOWN_ALL))
-		accept_logged(sink, "TEROK_SHIELD_BYPASS");
+		accept_logged(sink, RULESET_LOG_BYPASS);
 }
 
 static const char *chain_policy(const struct ruleset *ruleset, const char *name)

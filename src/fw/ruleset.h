@@ -16,6 +16,7 @@
 #define RULESET_TABLE     "terok_shield"
 #define RULESET_MARK      0x74656b31 /* SO_MARK of upstream sockets with dns.via: container */
 #define RULESET_LOG_GROUP 100
+#define RULESET_LOG_BATCH 32 /* packets that the kernel hands to the reader of the packet log in one datagram */
 #define RULESET_DNS_PORT  53
 
 /* Conntrack marks, from the strictest on: who let the flow in or out. 0: a flow that each of its packets' own rule accepts (loopback,
@@ -26,6 +27,13 @@ enum ruleset_flow {
 	RULESET_FLOW_DOWN,
 	RULESET_FLOW_DOWN_ALL,
 };
+
+/* How the packet log calls what became of a packet. */
+#define RULESET_LOG_ALLOWED "TEROK_SHIELD_ALLOWED"
+#define RULESET_LOG_BLOCKED "TEROK_SHIELD_BLOCKED"
+#define RULESET_LOG_DENIED  "TEROK_SHIELD_DENIED"
+#define RULESET_LOG_PRIVATE "TEROK_SHIELD_PRIVATE"
+#define RULESET_LOG_BYPASS  "TEROK_SHIELD_BYPASS"
 
 /* What ruleset_render() begins with: afterwards there is no table, whether there was one or not. */
 #define RULESET_RESET "add table inet " RULESET_TABLE "\ndelete table inet " RULESET_TABLE "\n"

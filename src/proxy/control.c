@@ -17,7 +17,10 @@
 #include "base/clock.h"
 #include "dns/message.h"
 #include "fw/flows.h"
+#include "proxy/activity.h"
+#include "proxy/events.h"
 #include "proxy/listen.h"
+#include "proxy/notice.h"
 #include "proxy/outbox.h"
 #include "proxy/query.h"
 #include "state/control.h"
@@ -180,6 +183,9 @@ static void request_stats(struct caller *caller, char *argument)
 	(void)argument;
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		evbuffer_add_printf(output, "%s %llu\n", counter_name(i), (unsigned long long)caller->proxy->counters[i]);
+	evbuffer_add_printf(output, "packet_log %d\nevents %llu\nlost_readers %llu\nreaders %u\nactivity %zu\nactivity_full %llu\n", caller->proxy->packets != NULL,
+			    (unsigned long long)events_total(caller->proxy->events), (unsigned long long)events_lost(caller->proxy->events),
+			    events_readers(caller->proxy->events), activity_count(caller->proxy->activity), (unsigned long long)activity_full(caller->proxy->activity));
 	evbuffer_add_printf(output, "landlock %d\nleases %zu\npending %zu\nnames %zu\n", caller->proxy->landlocked, leases_count(caller->proxy->leases), pendings_count(caller->proxy->pendings),
 			    policy_name_count(caller->proxy->policy));
 	caller_end(caller, NULL);
@@ -224,17 +230,48 @@ static void request_resolve(struct caller *caller, char *argument)
 	query_ask(caller->proxy, &client, &name, TYPE_AAAA);
 }
 
+/* What the CLI has written to the audit log: "ACTION DEST DETAIL", each of the first two a word, "-" for no destination. */
+static void request_told(struct caller *caller, char *argument)
+{
+	char *dest = strchr(argument, ' '), *detail;
+
+	if (!dest) {
+		caller_end(caller, "what was done, to what");
+		return;
+	}
+	*dest++ = '\0';
+	detail = strchr(dest, ' ');
+	if (detail)
+		*detail++ = '\0';
+	notice_done(caller->proxy, argument, strcmp(dest, "-") ? dest : NULL, detail);
+	caller_end(caller, NULL);
+}
+
+/* The connection becomes the stream's; the place is free for the next caller. */
+static void request_events(struct caller *caller, char *argument)
+{
+	(void)argument;
+	if (events_join(caller->proxy->events, caller->stream)) {
+		caller_end(caller, "too many read events already, or there is no memory");
+		return;
+	}
+	caller->stream = NULL;
+	caller->generation++;
+}
+
 static const struct request {
 	const char *verb;
 	bool has_argument;
 	void (*handle)(struct caller *caller, char *argument);
 } requests[] = {
+	{"events", false, request_events},
 	{"ping", false, request_ping},
 	{"reload", false, request_reload},
 	{"resolve", true, request_resolve},
 	{"retire", false, request_retire},
 	{"state", true, request_state},
 	{"stats", false, request_stats},
+	{"told", true, request_told},
 	{"worker", false, request_worker},
 };
 

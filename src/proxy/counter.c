@@ -25,6 +25,13 @@ static const char *const names[COUNTER_COUNT] = {
 	[COUNT_DOUBTS] = "doubts",
 	[COUNT_RENEWALS] = "renewals",
 	[COUNT_BUDGET] = "budget",
+	[COUNT_CONNECTIONS_ALLOWED] = "connections_allowed",
+	[COUNT_CONNECTIONS_BLOCKED] = "connections_blocked",
+	[COUNT_CONNECTIONS_DENIED] = "connections_denied",
+	[COUNT_CONNECTIONS_PRIVATE] = "connections_private",
+	[COUNT_CONNECTIONS_BYPASSED] = "connections_bypassed",
+	[COUNT_LOST_KERNEL] = "lost_kernel",
+	[COUNT_FOLDED] = "folded",
 };
 
 const char *counter_name(enum counter counter)

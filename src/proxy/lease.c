@@ -42,7 +42,8 @@ struct staging {
 struct leases {
 	struct setwriter *writer;
 	void (*failed)(void *context, unsigned owner, int error);
-	void *failed_context;
+	void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s); /* NULL: nobody watches */
+	void *context; /* of both */
 	struct hash_key hash_key;
 	struct lease *slots;	/* open addressing, linear probing */
 	size_t slot_count;	/* a power of two */
@@ -102,7 +103,7 @@ struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context
 		return NULL;
 	leases->writer = writer;
 	leases->failed = failed;
-	leases->failed_context = context;
+	leases->context = context;
 	leases->hash_key = hash_key_random();
 	leases->slot_count = SLOTS_FIRST;
 	leases->slots = calloc(SLOTS_FIRST, sizeof(*leases->slots));
@@ -111,6 +112,26 @@ struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context
 		return NULL;
 	}
 	return leases;
+}
+
+void leases_watch(struct leases *leases, void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s))
+{
+	leases->changed = changed;
+}
+
+static void lease_tell(const struct leases *leases, const struct lease *lease, enum lease_change change, const struct name *name)
+{
+	int64_t left_ms = change == LEASE_ENDED ? 0 : lease->expires_ms - clock_now_ms();
+	struct name first;
+
+	if (!leases->changed)
+		return;
+	if (!name && lease->names) {
+		first.length = lease->names->length;
+		memcpy(first.wire, lease->names->wire, first.length);
+		name = &first;
+	}
+	leases->changed(leases->context, change, &lease->key, name, left_ms > 0 ? (uint32_t)(left_ms / 1000) : 0);
 }
 
 static void names_free(struct lease *lease)
@@ -261,6 +282,16 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 	return 0;
 }
 
+/* What was staged is held. What two clients of one answer have staged is told once. */
+static void staging_tell(const struct leases *leases, const struct lease *lease, const struct staging *staging, int64_t until_ms)
+{
+	struct name name;
+
+	if (leases->changed && staging->expires_ms > until_ms)
+		lease_tell(leases, lease, staging->renew ? LEASE_RENEWED : LEASE_LEARNED,
+			   *staging->comment && !name_from_text(&name, staging->comment, strlen(staging->comment)) ? &name : NULL);
+}
+
 /* The batch of [first, last) was acknowledged, or not. */
 static void staged_settle(struct leases *leases, size_t first, size_t last, bool held)
 {
@@ -272,8 +303,11 @@ static void staged_settle(struct leases *leases, size_t first, size_t last, bool
 			continue;
 		lease->staged = false;
 		if (held) {
-			lease->expires_ms = lease->known && lease->expires_ms > staging->expires_ms ? lease->expires_ms : staging->expires_ms;
+			int64_t until_ms = lease->known ? lease->expires_ms : 0;
+
+			lease->expires_ms = until_ms > staging->expires_ms ? until_ms : staging->expires_ms;
 			lease->known = true;
+			staging_tell(leases, lease, staging, until_ms);
 		} else {
 			lease->known = false;
 		}
@@ -300,7 +334,7 @@ static int commit_apart(struct leases *leases)
 		staged_settle(leases, first, last, !result);
 		if (result) {
 			last_error = result;
-			leases->failed(leases->failed_context, leases->staged[first].owner, result);
+			leases->failed(leases->context, leases->staged[first].owner, result);
 		}
 		first = last;
 	}
@@ -377,6 +411,7 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 			i++;
 			continue;
 		}
+		lease_tell(leases, lease, LEASE_ENDED, &name);
 		removed(context, &lease->key, &name);
 		slot_remove(leases, lease); /* another may have moved into this slot: look at it again */
 	}
@@ -411,7 +446,9 @@ static int adopt_element(void *context, const struct setwriter_element *element)
 	lease->packets = element->packets;
 	if (!element->comment[0] || name_from_text(&name, element->comment, strlen(element->comment)))
 		return 0;
-	return name_note(lease, &name, expires_ms);
+	result = name_note(lease, &name, expires_ms);
+	lease_tell(adoption->leases, lease, LEASE_FOUND, &name);
+	return result;
 }
 
 static int surplus_delete(struct setwriter *writer, const struct adoption *adoption)
@@ -450,10 +487,13 @@ void leases_sweep(struct leases *leases)
 	for (size_t i = leases->sweep_next; i < end;) {
 		struct lease *lease = &leases->slots[i];
 
-		if (lease->used && !lease->staged && lease->expires_ms < now_ms)
-			slot_remove(leases, lease);
-		else
+		if (!lease->used || lease->staged || lease->expires_ms >= now_ms) {
 			i++;
+			continue;
+		}
+		if (lease->expires_ms)
+			lease_tell(leases, lease, LEASE_ENDED, NULL);
+		slot_remove(leases, lease);
 	}
 	leases->sweep_next = end == leases->slot_count ? 0 : end;
 }

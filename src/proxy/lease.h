@@ -23,9 +23,19 @@
 
 struct leases;
 
+enum lease_change {
+	LEASE_LEARNED, /* the kernel holds the element, which it did not before */
+	LEASE_RENEWED, /* longer than before */
+	LEASE_ENDED,   /* it does not hold it any more */
+	LEASE_FOUND,   /* it holds what an earlier worker has learned */
+};
+
 /* writer: borrowed. failed(context, owner, error) is called within a commit for each owner whose elements the kernel does not hold. NULL when there is no memory. */
 struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context, unsigned owner, int error), void *context);
 void leases_free(struct leases *leases);
+
+/* changed(context, ...) is called for each change, with the context of leases_new(). name: one of those that brought it, NULL when none is known. lifetime_s: from now on, 0 for an end. */
+void leases_watch(struct leases *leases, void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s));
 
 /* Makes sure that the kernel will hold the element until `ttl_s` from now plus the grace.
  * owner: the number under which failed() tells of it; elements of one owner are staged in one go. staged: set to true when a commit is needed first (otherwise

@@ -18,11 +18,15 @@
 
 #include "base/clock.h"
 #include "fw/netlink_open.h"
+#include "proxy/activity.h"
 #include "proxy/budget.h"
 #include "proxy/control.h"
+#include "proxy/events.h"
 #include "proxy/isolate.h"
 #include "proxy/listen.h"
+#include "proxy/notice.h"
 #include "proxy/outbox.h"
+#include "proxy/packets.h"
 #include "proxy/pending.h"
 #include "proxy/proxy.h"
 #include "proxy/query.h"
@@ -39,6 +43,7 @@ void proxy_note(struct proxy *proxy, const char *action, const char *dest, const
 {
 	struct audit_event event = {.action = action, .dest = dest, .detail = detail};
 
+	notice_done(proxy, action, dest, detail);
 	if (proxy->settings.audit)
 		audit_write(&proxy->bundle, proxy->container, &event);
 }
@@ -98,11 +103,11 @@ static int arguments_parse(int argc, char **argv, const char **bundle, struct pr
 	return result || optind != argc || !*bundle ? -EINVAL : 0;
 }
 
-/* What the supervisor handed over. Those of IPv6 may be missing, and nothing is to be had from the program's own file. */
+/* What the supervisor handed over. Those of IPv6 and the packet log may be missing, and nothing is to be had from the program's own file. */
 static int descriptors_take(struct listen_sockets *sockets)
 {
 	for (int fd = WORKER_PIPE; fd < WORKER_DESCRIPTORS_END; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) && fd != WORKER_UDP_V6 && fd != WORKER_TCP_V6 && fd != WORKER_PROGRAM)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) && fd != WORKER_UDP_V6 && fd != WORKER_TCP_V6 && fd != WORKER_PROGRAM && fd != WORKER_PACKETS)
 			return -errno;
 	close(WORKER_PROGRAM);
 	*sockets = (struct listen_sockets){{WORKER_UDP_V4, -1}, {WORKER_TCP_V4, -1}};
@@ -180,6 +185,7 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 	}
 	leases_sweep(proxy->leases);
 	pendings_refresh(proxy);
+	notice_second(proxy);
 	if (++seconds % RENEW_EVERY_S == 0 && !proxy->retire_ms)
 		leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
 }
@@ -200,17 +206,24 @@ static int watch_start(struct proxy *proxy)
 
 static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets, struct error *error)
 {
+	bool has_packets = fcntl(WORKER_PACKETS, F_GETFD) >= 0;
+
 	proxy->base = event_base_new();
 	proxy->cache = cache_new();
+	proxy->activity = activity_new(notice_repeats, proxy);
+	proxy->events = events_new(proxy->container);
 	proxy->budget = budget_new(proxy->settings.budget_names, proxy->settings.budget_octets);
 	proxy->leases = leases_new(proxy->writer, outbox_lease_failed, proxy);
 	proxy->outbox = outbox_new();
 	proxy->pendings = pendings_new(proxy);
-	if (!proxy->base || !proxy->cache || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
+	if (!proxy->base || !proxy->cache || !proxy->activity || !proxy->events || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
 		return error_set(error, ENOMEM, "starting the forwarder: out of memory");
+	leases_watch(proxy->leases, notice_lease);
 	proxy->listen = listen_start(proxy, sockets);
 	proxy->control = control_start(proxy, WORKER_CONTROL);
-	if (!proxy->listen || !proxy->control || watch_start(proxy))
+	if (has_packets)
+		proxy->packets = packets_start(proxy, WORKER_PACKETS);
+	if (!proxy->listen || !proxy->control || (has_packets && !proxy->packets) || watch_start(proxy))
 		return error_set(error, ENOMEM, "starting the forwarder's events: out of memory");
 	return 0;
 }
@@ -254,6 +267,8 @@ static bool proxy_is_done(struct proxy *proxy)
 static void proxy_stop(struct proxy *proxy)
 {
 	control_stop(proxy->control);
+	packets_stop(proxy->packets);
+	events_free(proxy->events);
 	pendings_free(proxy->pendings);
 	listen_stop(proxy->listen);
 	for (unsigned i = 0; i < PROXY_WATCHES; i++)
@@ -262,16 +277,22 @@ static void proxy_stop(struct proxy *proxy)
 	outbox_free(proxy->outbox);
 	leases_free(proxy->leases);
 	cache_free(proxy->cache);
+	activity_free(proxy->activity);
 	budget_free(proxy->budget);
 	policy_free(proxy->policy);
 	setwriter_close(proxy->writer);
 	bundle_close(&proxy->bundle);
 }
 
-static void turn_end(struct proxy *proxy)
+/* First the replies, then what nobody waits for. True when there is more of that to do at once. */
+static bool turn_end(struct proxy *proxy)
 {
+	bool more;
+
 	outbox_flush(proxy);
 	pendings_tidy(proxy);
+	more = packets_turn(proxy->packets);
+	return events_turn(proxy->events) || more;
 }
 
 int main(int argc, char **argv)
@@ -280,6 +301,7 @@ int main(int argc, char **argv)
 	struct listen_sockets sockets;
 	const char *bundle_path = NULL;
 	struct error error = {0};
+	bool more = false;
 
 	if (arguments_parse(argc, argv, &bundle_path, &proxy.start) || descriptors_take(&sockets)) {
 		fprintf(stderr, "usage: terok-shield-proxy --bundle PATH --serial N --restarts N [--kept]\n(it is started by terok-shield-supervisor)\n");
@@ -295,9 +317,9 @@ int main(int argc, char **argv)
 	if (write(WORKER_PIPE, WORKER_READY, strlen(WORKER_READY)) < 0)
 		return 1; /* whoever started this does not wait any more */
 	while (!event_base_got_break(proxy.base)) {
-		if (event_base_loop(proxy.base, EVLOOP_ONCE) < 0)
+		if (event_base_loop(proxy.base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE) < 0)
 			break;
-		turn_end(&proxy);
+		more = turn_end(&proxy);
 		if (!proxy_is_done(&proxy))
 			continue;
 		event_base_loop(proxy.base, EVLOOP_NONBLOCK); /* what has arrived meanwhile on connections that are there */

@@ -49,6 +49,13 @@ enum counter {
 	COUNT_DOUBTS,		 /* somebody else changed the table */
 	COUNT_RENEWALS,
 	COUNT_BUDGET,		 /* refused since the rule's budget of new names was spent */
+	COUNT_CONNECTIONS_ALLOWED, /* records of the packet log */
+	COUNT_CONNECTIONS_BLOCKED,
+	COUNT_CONNECTIONS_DENIED,
+	COUNT_CONNECTIONS_PRIVATE,
+	COUNT_CONNECTIONS_BYPASSED,
+	COUNT_LOST_KERNEL,	 /* records that the kernel could not deliver */
+	COUNT_FOLDED,		 /* events that readers are told of as repeats */
 	COUNTER_COUNT,
 };
 
@@ -87,9 +94,12 @@ struct proxy_start {
 	bool kept;
 };
 
+struct activity;
 struct budget;
+struct events;
 struct listen;
 struct outbox;
+struct packets;
 struct pendings;
 struct control;
 
@@ -111,6 +121,12 @@ struct proxy {
 	struct outbox *outbox;
 	struct pendings *pendings;
 	struct control *control;
+	struct activity *activity;
+	struct events *events;
+	struct packets *packets; /* NULL: there is no packet log */
+	unsigned audit_lines;	 /* about connections in this second */
+	uint64_t audit_more;	 /* connections that had no line of their own */
+	uint64_t lost_untold;	 /* records lost that readers were not told of */
 	struct event *watches[PROXY_WATCHES]; /* SIGTERM, changes of the table, each second */
 	uint64_t counters[COUNTER_COUNT];
 	bool landlocked; /* the kernel has Landlock, and it is in force */
@@ -120,7 +136,7 @@ struct proxy {
 
 const char *counter_name(enum counter counter);
 
-/* Writes a line to the audit log, if that is wanted; the caller bounds how often. */
+/* Writes a line to the audit log, if that is wanted, and tells readers of events; the caller bounds how often. */
 void proxy_note(struct proxy *proxy, const char *action, const char *dest, const char *detail);
 
 /* Writes an `error` line to the audit log, at most one a second. */

@@ -15,6 +15,7 @@
 #include "dns/reply.h"
 #include "dns/reverse.h"
 #include "proxy/budget.h"
+#include "proxy/notice.h"
 #include "proxy/outbox.h"
 
 /* How one question is treated now. */
@@ -76,30 +77,39 @@ static void reply_error_send(struct proxy *proxy, const struct client *client, c
 	outbox_add(proxy, client, question, reply_error(question, rcode, ede, text, out), false);
 }
 
+static bool client_is_workload(const struct client *client)
+{
+	return client->kind == CLIENT_UDP || client->kind == CLIENT_TCP;
+}
+
+static const char *blocked_why(const struct policy_match *match)
+{
+	switch (match->verdict) {
+	case POLICY_DENIED:
+		return "denied";
+	case POLICY_EXCLUDED:
+		return "taken out by the profile";
+	case POLICY_UNLISTED:
+	case POLICY_ALLOWED: /* allowed, but the shield blocks everything */
+		break;
+	}
+	return "not in the profile";
+}
+
 static void reply_blocked(struct proxy *proxy, const struct client *client, const struct question *question, const struct policy_match *match)
 {
 	int rcode = proxy->settings.deny == SETTINGS_DENY_REFUSED ? RCODE_REFUSED : RCODE_NXDOMAIN;
 	char name[NAME_TEXT_MAX], text[512]; /* reply_error() cuts it at REPLY_EDE_TEXT_MAX */
-	const char *why = "";
+	const char *why = blocked_why(match);
 
 	proxy->counters[COUNT_BLOCKED]++;
+	if (client_is_workload(client))
+		notice_query_blocked(proxy, question, match->verdict == POLICY_DENIED || match->verdict == POLICY_EXCLUDED, why);
 	if (!question->edns || client->kind == CLIENT_NONE) {
 		reply_error_send(proxy, client, question, rcode, EDE_NONE, NULL);
 		return;
 	}
 	name_to_text(&question->name, name);
-	switch (match->verdict) {
-	case POLICY_DENIED:
-		why = "denied";
-		break;
-	case POLICY_EXCLUDED:
-		why = "taken out by the profile";
-		break;
-	case POLICY_UNLISTED:
-	case POLICY_ALLOWED: /* allowed, but the shield blocks everything */
-		why = "not in the profile";
-		break;
-	}
 	snprintf(text, sizeof(text), "terok-shield: %s; terok-shield allow %s %.120s", why, proxy->container, name);
 	reply_error_send(proxy, client, question, rcode, EDE_BLOCKED, text);
 }
@@ -188,9 +198,10 @@ static bool budget_holds(struct proxy *proxy, const struct client *client, const
 	struct name rule;
 	bool first;
 
-	if ((client->kind != CLIENT_UDP && client->kind != CLIENT_TCP) || !judgement->learn || budget_take(proxy->budget, &question->name, &judgement->match, &first))
+	if (!client_is_workload(client) || !judgement->learn || budget_take(proxy->budget, &question->name, &judgement->match, &first))
 		return true;
 	proxy->counters[COUNT_BUDGET]++;
+	notice_query_blocked(proxy, question, false, "budget");
 	budget_rule_name(&question->name, &judgement->match, &rule);
 	name_to_text(&rule, rule_text);
 	if (first)
@@ -210,6 +221,8 @@ static void question_handle(struct proxy *proxy, const struct client *client, co
 			reply_blocked(proxy, client, question, &judgement.match);
 		return;
 	}
+	if (client_is_workload(client))
+		notice_query(proxy, question, !judgement.learn);
 	/* a renewal wants to know what holds now */
 	if (client->kind != CLIENT_NONE && cache_find(proxy->cache, question, &entry)) {
 		proxy->counters[COUNT_CACHED]++;
@@ -280,6 +293,8 @@ void query_answered(struct proxy *proxy, struct pending *pending, const uint8_t 
 	proxy->counters[COUNT_FILTERED] += filtered;
 	if (judgement.answer)
 		cache_store(proxy->cache, asked, wire, answer, filtered);
+	for (size_t i = 0; i < answer->address_count && judgement.answer && !judgement.learn; i++)
+		notice_address(proxy, &answer->addresses[i], &asked->name);
 	for (const struct waiting *waiting = pending_waiting(pending); waiting; waiting = waiting->next) {
 		if (judgement.answer)
 			reply_send(proxy, &waiting->client, &waiting->question, &judgement, &source, answer->addresses, answer->address_count, answer->lease_s, filtered);

@@ -92,7 +92,7 @@ static char *line_print(const char *container, const struct audit_event *event, 
 		field_add(object, "container", container, max) && field_add(object, "action", event->action, max) &&
 		field_add(object, "dest", event->dest, max) && (!event->port || cJSON_AddNumberToObject(object, "port", event->port)) &&
 		field_add(object, "proto", event->protocol, max) && field_add(object, "domain", event->domain, max) &&
-		field_add(object, "detail", event->detail, max))
+		field_add(object, "detail", event->detail, max) && (event->count < 2 || cJSON_AddNumberToObject(object, "count", (double)event->count)))
 		printed = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	return printed;

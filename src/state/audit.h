@@ -20,6 +20,7 @@ struct audit_event {
 	const char *domain;
 	const char *protocol; /* "tcp", "udp", or a number */
 	uint16_t port;
+	uint64_t count; /* of what the line is about; left out up to 1 */
 };
 
 /* container: the name that goes into each line. Returns 0 or -errno; a full disk must not stop the caller, who may ignore it. */

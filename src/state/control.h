@@ -3,12 +3,15 @@
  * One request a connection. The request is one line of words separated by single spaces, at most CONTROL_LINE_MAX octets with its newline. The answer is
  * lines, the last of which is "ok" or "error TEXT"; then the forwarder closes.
  *
+ *	events			what happens from now on, a JSON object a line, the first of which says hello; has no last line and does not end while the
+ *				forwarder lives (proxy/events.h)
  *	ping			ok
  *	reload			read the bundle's lists again; "removed ADDRESS NAME" for each address that the new policy takes away; ok
  *	resolve NAME		look NAME up now as a client's query would be; "address ADDRESS" lines; ok
  *	retire			finish what is under way, take nothing new, and end: the supervisor starts the next worker from what is installed; ok
  *	state WORD		up, down, down_all or block: how names are treated from now on; ok
  *	stats			"KEY NUMBER" lines; ok
+ *	told ACTION DEST DETAIL	what the CLI has written to the audit log, for those who read events; DEST may be -, DETAIL may be missing; ok
  *	worker			"version WORD", "serial NUMBER" (workers before this one), "restarts NUMBER" (of these, after a death or a hang), "kept 0" or "kept 1" (what is
  *				installed did not start, this is the one from before); ok
  */

@@ -20,6 +20,7 @@ enum worker_descriptor {
 	WORKER_TCP_V4,
 	WORKER_TCP_V6,
 	WORKER_PROGRAM, /* its own file; of no use to it */
+	WORKER_PACKETS, /* the packet log; closed where it cannot be had, and with a supervisor that does not know it */
 	WORKER_DESCRIPTORS_END,
 };
 

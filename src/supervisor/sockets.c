@@ -64,8 +64,10 @@ static int inside_open(void *context, struct error *error)
 		return fds[WORKER_WRITER];
 	if ((fds[WORKER_WATCH] = netlink_open_watch(fds[WORKER_WRITER], error)) < 0)
 		return fds[WORKER_WATCH];
-	fds[WORKER_FLOWS] = netlink_open_flows(error);
-	return fds[WORKER_FLOWS] < 0 ? fds[WORKER_FLOWS] : 0;
+	if ((fds[WORKER_FLOWS] = netlink_open_flows(error)) < 0)
+		return fds[WORKER_FLOWS];
+	fds[WORKER_PACKETS] = netlink_open_packets(NULL); /* without it nothing is seen of connections, and all is held that should be */
+	return 0;
 }
 
 int sockets_open(struct sockets *sockets, const struct bundle *bundle, int netns_fd, bool enter, struct error *error)

@@ -7,7 +7,8 @@
 #include "state/bundle.h"
 #include "state/worker.h"
 
-/* By enum worker_descriptor; those that are no sockets, and those of IPv6 where the namespace has none, are -1. */
+/* By enum worker_descriptor; those that are no sockets, those of IPv6 where the namespace has none, and the packet log where it cannot be
+ * had, are negative. */
 struct sockets {
 	int fds[WORKER_DESCRIPTORS_END];
 };

@@ -1,0 +1,209 @@
+/* What is worth noticing. */
+#include "proxy/notice.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "proxy/events.h"
+#include "state/audit.h"
+
+static const struct {
+	const char *action; /* of the event */
+	enum counter counter;
+	bool audited;
+} fates[PACKET_FATES] = {
+	[PACKET_ALLOWED] = {"allowed_connection", COUNT_CONNECTIONS_ALLOWED, false},
+	[PACKET_BLOCKED] = {"queued_connection", COUNT_CONNECTIONS_BLOCKED, true},
+	[PACKET_DENIED] = {"blocked_connection", COUNT_CONNECTIONS_DENIED, true},
+	[PACKET_PRIVATE] = {"private_range", COUNT_CONNECTIONS_PRIVATE, true},
+	[PACKET_BYPASSED] = {"bypass_connection", COUNT_CONNECTIONS_BYPASSED, false},
+};
+
+/* Whether the event is to be told to readers now. What nobody reads is not folded: whoever comes later hears of the next one. */
+static bool is_told(struct proxy *proxy, struct fold *fold, uint64_t *count)
+{
+	*count = 1;
+	if (!events_wanted(proxy->events)) {
+		events_count(proxy->events);
+		return false;
+	}
+	if (!fold || fold_take(fold, events_epoch(proxy->events), count))
+		return true;
+	proxy->counters[COUNT_FOLDED]++;
+	return false;
+}
+
+/* ---- names ---- */
+
+void notice_query(struct proxy *proxy, const struct question *question, bool bypassed)
+{
+	activity_query(proxy->activity, &question->name, question->type, bypassed ? ACTIVITY_BYPASSED : ACTIVITY_ALLOWED);
+}
+
+static void tell_query_blocked(struct proxy *proxy, const struct name *name, uint16_t type, const char *why, uint64_t count)
+{
+	struct events_entry entry = {
+		.source = "dns", .action = "blocked_query", .domain = name, .query_type = type, .detail = why, .count = count};
+
+	events_tell(proxy->events, &entry);
+}
+
+void notice_query_blocked(struct proxy *proxy, const struct question *question, bool denied, const char *why)
+{
+	enum activity_verdict verdict = denied ? ACTIVITY_DENIED : ACTIVITY_REFUSED;
+	struct fold *fold = activity_query(proxy->activity, &question->name, question->type, verdict);
+	uint64_t count;
+
+	if (is_told(proxy, fold, &count))
+		tell_query_blocked(proxy, &question->name, question->type, why, count);
+}
+
+void notice_address(struct proxy *proxy, const struct addr *addr, const struct name *name)
+{
+	activity_address(proxy->activity, addr, name);
+}
+
+void notice_lease(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s)
+{
+	static const char *const actions[] = {[LEASE_LEARNED] = "learned", [LEASE_RENEWED] = "renewed", [LEASE_ENDED] = "ended"};
+	struct proxy *proxy = context;
+	struct events_entry entry = {
+		.source = "dns",
+		.domain = name,
+		.dest = &key->addr,
+		.has_port = key->port,
+		.port = key->port,
+		.protocol = key->protocol,
+		.lifetime_s = lifetime_s,
+	};
+
+	if (name && change != LEASE_ENDED)
+		activity_address(proxy->activity, &key->addr, name);
+	if (change == LEASE_FOUND)
+		return;
+	entry.action = actions[change];
+	events_tell(proxy->events, &entry);
+}
+
+/* ---- connections ---- */
+
+static void tell_connection(
+	struct proxy *proxy, enum packet_fate fate, const struct packet_record *record, const struct name *name, uint64_t count)
+{
+	struct events_entry entry = {
+		.source = "nflog",
+		.action = fates[fate].action,
+		.domain = name,
+		.dest = &record->dest,
+		.has_port = record->has_ports,
+		.port = record->port,
+		.protocol = record->protocol,
+		.count = count,
+	};
+
+	events_tell(proxy->events, &entry);
+}
+
+/* A `blocked` line. The first one of a destination is one of the NOTICE_AUDIT_MAX of its second. */
+static void audit_connection(struct proxy *proxy, const struct packet_record *record, const struct name *name, uint64_t count)
+{
+	char address[ADDR_TEXT_MAX], protocol[PACKET_PROTOCOL_MAX], text[NAME_TEXT_MAX];
+	struct audit_event event = {
+		.action = "blocked",
+		.dest = addr_format(&record->dest, address),
+		.protocol = packet_protocol_text(record->protocol, protocol),
+		.port = record->has_ports ? record->port : 0,
+		.count = count,
+	};
+
+	if (proxy->audit_lines == NOTICE_AUDIT_MAX) {
+		proxy->audit_more += count;
+		return;
+	}
+	proxy->audit_lines++;
+	if (name) {
+		name_to_text(name, text);
+		event.domain = text;
+	}
+	audit_write(&proxy->bundle, proxy->container, &event);
+}
+
+void notice_packet(struct proxy *proxy, const struct packet_record *record)
+{
+	struct fold *told, *audit = NULL;
+	struct name name;
+	uint64_t count;
+	bool has_name;
+
+	proxy->counters[fates[record->fate].counter]++;
+	told = activity_connection(proxy->activity, record, &name, &has_name, &audit);
+	if (is_told(proxy, told, &count))
+		tell_connection(proxy, record->fate, record, has_name ? &name : NULL, count);
+	if (proxy->settings.audit && fates[record->fate].audited && audit && fold_take(audit, 0, &count))
+		audit_connection(proxy, record, has_name ? &name : NULL, count);
+}
+
+void notice_lost(struct proxy *proxy, uint64_t count)
+{
+	proxy->counters[COUNT_LOST_KERNEL] += count;
+	proxy->lost_untold += count;
+}
+
+void notice_lost_tell(struct proxy *proxy)
+{
+	struct events_entry entry = {.source = "shield", .action = "lost", .detail = "kernel", .count = proxy->lost_untold};
+
+	if (!proxy->lost_untold)
+		return;
+	proxy->lost_untold = 0;
+	events_tell(proxy->events, &entry);
+}
+
+/* ---- what was done ---- */
+
+void notice_done(struct proxy *proxy, const char *action, const char *dest, const char *detail)
+{
+	struct events_entry entry = {.source = "audit", .action = action, .dest_text = dest, .detail = detail};
+
+	events_tell(proxy->events, &entry);
+}
+
+/* ---- later ---- */
+
+void notice_repeats(void *context, const struct activity_repeats *repeats)
+{
+	static const enum packet_fate fate_of[] = {
+		[ACTIVITY_ALLOWED] = PACKET_ALLOWED,
+		[ACTIVITY_BYPASSED] = PACKET_BYPASSED,
+		[ACTIVITY_REFUSED] = PACKET_BLOCKED,
+		[ACTIVITY_BLOCKED] = PACKET_BLOCKED,
+		[ACTIVITY_DENIED] = PACKET_DENIED,
+		[ACTIVITY_PRIVATE] = PACKET_PRIVATE,
+	};
+	struct proxy *proxy = context;
+	struct packet_record record = {
+		.dest = repeats->dest, .protocol = repeats->protocol, .has_ports = repeats->has_port, .port = repeats->port};
+
+	if (repeats->audit)
+		audit_connection(proxy, &record, repeats->name, repeats->count);
+	else if (repeats->is_query)
+		tell_query_blocked(proxy, repeats->name, repeats->query_type, NULL, repeats->count);
+	else
+		tell_connection(proxy, fate_of[repeats->verdict], &record, repeats->name, repeats->count);
+}
+
+void notice_second(struct proxy *proxy)
+{
+	char detail[96];
+	struct audit_event event = {.action = "blocked", .detail = detail, .count = proxy->audit_more};
+
+	notice_lost_tell(proxy);
+	activity_sweep(proxy->activity);
+	proxy->audit_lines = 0;
+	if (!proxy->audit_more)
+		return;
+	snprintf(
+		detail, sizeof(detail), "%llu more, to destinations that are not listed one by one", (unsigned long long)proxy->audit_more);
+	proxy->audit_more = 0;
+	audit_write(&proxy->bundle, proxy->container, &event);
+}

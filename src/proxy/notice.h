@@ -1,0 +1,40 @@
+/* What is worth noticing: of queries, leases, connections and what was done.
+ * Each of these goes to the counters, to the activity, to those who read events, and, where it is about what was refused or done, to the
+ * audit log. A workload decides how often, so each way is bounded: the activity is a table, repeats are folded, lines of the audit log
+ * are NOTICE_AUDIT_MAX a second. */
+#ifndef PROXY_NOTICE_H
+#define PROXY_NOTICE_H
+
+#include "fw/packet_log.h"
+#include "proxy/activity.h"
+#include "proxy/proxy.h"
+
+#define NOTICE_AUDIT_MAX 20 /* new lines about connections in a second; the rest is counted in one of its own */
+
+/* A question of the workload's that is answered, whether by a rule or by a bypass. */
+void notice_query(struct proxy *proxy, const struct question *question, bool bypassed);
+/* One that is refused. denied: by a `deny` or by a line of the profile, and not for want of one. */
+void notice_query_blocked(struct proxy *proxy, const struct question *question, bool denied, const char *why);
+
+/* A name has brought an address that a bypass let through: nothing was learned. */
+void notice_address(struct proxy *proxy, const struct addr *addr, const struct name *name);
+
+/* For leases_new(): an element is held, or no longer. context: the proxy. */
+void notice_lease(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s);
+
+void notice_packet(struct proxy *proxy, const struct packet_record *record);
+/* Records that the kernel could not deliver. */
+void notice_lost(struct proxy *proxy, uint64_t count);
+/* When those that were delivered have been read: tells how many were lost. */
+void notice_lost_tell(struct proxy *proxy);
+
+/* Something was done or has failed: as in the audit log. dest, detail: NULL for none. */
+void notice_done(struct proxy *proxy, const char *action, const char *dest, const char *detail);
+
+/* For activity_new(). context: the proxy. */
+void notice_repeats(void *context, const struct activity_repeats *repeats);
+
+/* Once a second. */
+void notice_second(struct proxy *proxy);
+
+#endif
