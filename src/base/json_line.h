@@ -1,4 +1,5 @@
 /* One JSON object on one line, written into a buffer of fixed size: for what is written often and must not allocate.
+ *
  * Members follow each other in the order in which they are added. Once one does not fit, `full` is set and nothing is added any more:
  * the owner checks once, at the end. */
 #ifndef BASE_JSON_LINE_H

@@ -1,4 +1,5 @@
 /* The packet log: what the ruleset says about packets, read from the kernel (NFLOG, group RULESET_LOG_GROUP).
+ *
  * Theory of operation. Each rule that decides about a new flow logs the packet under a prefix that names the decision. The kernel
  * collects records and hands them over in datagrams of several; it gives each a sequence number before it tries to deliver, so that a
  * gap in the numbers is exactly what was lost. One datagram is read at a call: how many calls are made, and when, is the caller's. What

@@ -1,4 +1,5 @@
 /* What is worth noticing: of queries, leases, connections and what was done.
+ *
  * Each of these goes to the counters, to the activity, to those who read events, and, where it is about what was refused or done, to the
  * audit log. A workload decides how often, so each way is bounded: the activity is a table, repeats are folded, lines of the audit log
  * are NOTICE_AUDIT_MAX a second. */

@@ -1,4 +1,5 @@
 /* The packet log, read so that DNS does not feel it.
+ *
  * Theory of operation. A workload may make as many records as it can send packets, so how much is read is not the workload's to say. One
  * datagram is read at the end of a turn of the loop, when the replies of that turn are out, and the next one after queries that came
  * meanwhile: DNS never waits for more than one. What may be read at all is a level that PACKETS_RATE fills up to PACKETS_BURST: when it
