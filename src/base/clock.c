@@ -1,6 +1,8 @@
 /* Time, with a seam for tests. */
 #include "base/clock.h"
 
+#include <errno.h>
+#include <string.h>
 #include <time.h>
 
 /* What a test set; negative while the real clocks are asked. */
@@ -37,6 +39,19 @@ const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s)
 	if (!gmtime_r(&seconds, &parts) || strftime(buffer, size, "%Y-%m-%dT%H:%M:%S+00:00", &parts) == 0)
 		buffer[0] = '\0';
 	return buffer;
+}
+
+int clock_wall_parse(const char *text, int64_t *wall_s)
+{
+	struct tm parts = {0};
+	char again[32];
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S+00:00", &parts);
+
+	if (!end || *end)
+		return -EINVAL;
+	*wall_s = timegm(&parts);
+	/* strptime(3) takes blanks, single digits and the 31st of any month */
+	return strcmp(clock_wall_text(again, sizeof(again), *wall_s), text) ? -EINVAL : 0;
 }
 
 void clock_fake(int64_t now_ms, int64_t wall_s)

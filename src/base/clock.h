@@ -15,6 +15,9 @@ int64_t clock_wall_s(void);
 /* "2026-01-02T03:04:05+00:00" (seconds, UTC). size >= 26. Returns buffer. */
 const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s);
 
+/* The reverse: that form exactly. Errors: -EINVAL. */
+int clock_wall_parse(const char *text, int64_t *wall_s);
+
 /* Tests: from now on both clocks return what was set; a negative value ends the pretence. */
 void clock_fake(int64_t now_ms, int64_t wall_s);
 

@@ -1,8 +1,6 @@
 /* The packet log: read from the kernel. packet_log_parse.c takes the records apart. */
 #include "fw/packet_log.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,25 +76,4 @@ int packet_log_read(struct packet_log *log, void (*visit)(void *context, const s
 		count++;
 	}
 	return count;
-}
-
-const char *packet_protocol_text(uint8_t protocol, char *text)
-{
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} names[] = {
-		{IPPROTO_TCP, "tcp"},
-		{IPPROTO_UDP, "udp"},
-		{IPPROTO_ICMP, "icmp"},
-		{IPPROTO_ICMPV6, "icmp"},
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (names[i].number == protocol) {
-			strcpy(text, names[i].name);
-			return text;
-		}
-	snprintf(text, PACKET_PROTOCOL_MAX, "%u", protocol);
-	return text;
 }

@@ -46,8 +46,4 @@ int packet_log_fd(const struct packet_log *log);
 int packet_log_read(
 	struct packet_log *log, void (*visit)(void *context, const struct packet_record *record), void *context, uint64_t *lost);
 
-/* "tcp", "udp", "icmp" (also for ICMPv6), or the number. text has PACKET_PROTOCOL_MAX octets. Returns text. */
-#define PACKET_PROTOCOL_MAX 8
-const char *packet_protocol_text(uint8_t protocol, char *text);
-
 #endif

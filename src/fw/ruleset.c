@@ -7,7 +7,7 @@
  * second line, for a chain that somebody has emptied.
  *
  * Output, in order: the deny sets, before established, so that a deny cuts live flows; DNS that the capture chain has sent to the
- * forwarder, which still carries the interface it was meant for; loopback; established; what IPv6 needs to find its neighbours; marked
+ * forwarder, which still carries the interface it was meant for; loopback; what only counts; established; what IPv6 needs to find its neighbours; marked
  * upstream DNS; then nothing else for port 53, so a flow that the capture chain does not see (one tracked before it was there) is no way
  * out; and then what the state allows.
  *
@@ -235,6 +235,23 @@ static void go_by_sets(const struct sink *sink, bool denied, const char *target)
 	}
 }
 
+/* Counts the packets of flows that are under way, in the elements of what was learned: so these show how much went through an address, and
+ * which are in use. Nothing is decided. side: "d" for what goes out, "s" for what comes in. */
+static void count_learned(const struct sink *sink, char side)
+{
+	FOR_EACH(ruleset_sets, i)
+	{
+		const char *family = ruleset_sets[i].family == ADDR_V4 ? "ip" : "ip6";
+
+		if (!ruleset_sets[i].learned)
+			continue;
+		if (ruleset_sets[i].with_port)
+			rule(sink, "ct state established,related %s %caddr . meta l4proto . th %cport @%s", family, side, side, ruleset_sets[i].name);
+		else
+			rule(sink, "ct state established,related %s %caddr @%s", family, side, ruleset_sets[i].name);
+	}
+}
+
 static void output_chain(const struct sink *sink)
 {
 	enum shield_state state = sink->ruleset->state;
@@ -247,6 +264,7 @@ static void output_chain(const struct sink *sink)
 	rule_dns(sink, "ip daddr 127.0.0.1 ", "accept");
 	rule_dns(sink, "ip6 daddr ::1 ", "accept");
 	rule(sink, "oif \"lo\" accept");
+	count_learned(sink, 'd');
 	accept_established(sink);
 	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept");
 	if (state == SHIELD_UP) {
@@ -273,6 +291,7 @@ static void input_chain(const struct sink *sink)
 		return;
 	}
 	rule(sink, "iif \"lo\" accept");
+	count_learned(sink, 's');
 	rule(sink, "ct state established,related accept");
 	rule(sink, "ip6 hoplimit 255 icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept");
 	open_published(sink, RULE_TCP, "tcp");

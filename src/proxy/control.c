@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "dns/message.h"
 #include "fw/flows.h"
-#include "proxy/activity.h"
+#include "proxy/ledger.h"
 #include "proxy/events.h"
 #include "proxy/listen.h"
 #include "proxy/notice.h"
@@ -185,7 +185,7 @@ static void request_stats(struct caller *caller, char *argument)
 		evbuffer_add_printf(output, "%s %llu\n", counter_name(i), (unsigned long long)caller->proxy->counters[i]);
 	evbuffer_add_printf(output, "packet_log %d\nevents %llu\nlost_readers %llu\nreaders %u\nactivity %zu\nactivity_full %llu\n", caller->proxy->packets != NULL,
 			    (unsigned long long)events_total(caller->proxy->events), (unsigned long long)events_lost(caller->proxy->events),
-			    events_readers(caller->proxy->events), activity_count(caller->proxy->activity), (unsigned long long)activity_full(caller->proxy->activity));
+			    events_readers(caller->proxy->events), ledger_count(caller->proxy->ledger), (unsigned long long)ledger_full(caller->proxy->ledger));
 	evbuffer_add_printf(output, "landlock %d\nleases %zu\npending %zu\nnames %zu\n", caller->proxy->landlocked, leases_count(caller->proxy->leases), pendings_count(caller->proxy->pendings),
 			    policy_name_count(caller->proxy->policy));
 	caller_end(caller, NULL);

@@ -31,6 +31,7 @@ static const char *const names[COUNTER_COUNT] = {
 	[COUNT_CONNECTIONS_PRIVATE] = "connections_private",
 	[COUNT_CONNECTIONS_BYPASSED] = "connections_bypassed",
 	[COUNT_LOST_KERNEL] = "lost_kernel",
+	[COUNT_MADE_UNASKED] = "made_unasked",
 	[COUNT_FOLDED] = "folded",
 };
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/json_line.h"
 #include "dns/message.h"
-#include "fw/packet_log.h"
+#include "policy/protocol.h"
 
 #define LINE_MAX_OCTETS 4096
 #define OUTPUT_MAX      (64u << 10) /* what a connection has on its way at most */
@@ -134,7 +134,7 @@ static void ring_add(struct ring *ring, const char *line, size_t length)
 /* Returns its length with the newline; 0 when it does not fit, which no event of ours reaches. */
 static size_t line_print(const struct events *events, const struct events_entry *entry, char *buffer)
 {
-	char when[32], name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX], type[MESSAGE_TYPE_TEXT_MAX], protocol[PACKET_PROTOCOL_MAX];
+	char when[32], name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX], type[MESSAGE_TYPE_TEXT_MAX], protocol[PROTOCOL_TEXT_MAX];
 	struct json_line line;
 
 	if (entry->domain)
@@ -150,7 +150,7 @@ static size_t line_print(const struct events *events, const struct events_entry 
 	json_line_string(&line, "detail", entry->detail);
 	if (entry->has_port)
 		json_line_number(&line, "port", entry->port);
-	json_line_string(&line, "proto", entry->protocol ? packet_protocol_text(entry->protocol, protocol) : NULL);
+	json_line_string(&line, "proto", entry->protocol ? protocol_format(entry->protocol, protocol) : NULL);
 	if (entry->count > 1)
 		json_line_number(&line, "count", entry->count);
 	if (entry->lifetime_s)

@@ -12,8 +12,9 @@
 #define SWEEP_PARTS 8
 
 struct lease_name {
-	struct lease_name *next;
+	struct lease_name *next; /* asked for before this one */
 	int64_t until_ms;
+	uint64_t asked; /* grows with each that is asked for */
 	uint8_t length;
 	uint8_t wire[];
 };
@@ -24,7 +25,8 @@ struct lease {
 	bool staged;	       /* in the batch, not yet acknowledged */
 	bool known;	       /* the kernel acknowledged it until expires_ms */
 	int64_t expires_ms;
-	uint64_t packets;      /* of the element, when last looked at */
+	uint64_t packets;      /* of the element, when last looked at for a renewal */
+	uint64_t counted_packets, counted_bytes; /* of the element, as far as they were told */
 	struct lease_name *names;
 };
 
@@ -42,13 +44,14 @@ struct staging {
 struct leases {
 	struct setwriter *writer;
 	void (*failed)(void *context, unsigned owner, int error);
-	void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s); /* NULL: nobody watches */
-	void *context; /* of both */
+	const struct leases_watcher *watcher; /* NULL: nobody watches */
+	void *context; /* of all of these */
 	struct hash_key hash_key;
 	struct lease *slots;	/* open addressing, linear probing */
 	size_t slot_count;	/* a power of two */
 	size_t count;
 	size_t sweep_next;
+	uint64_t asked;
 	struct staging staged[STAGING_MAX];
 	size_t staged_count;
 };
@@ -114,9 +117,9 @@ struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context
 	return leases;
 }
 
-void leases_watch(struct leases *leases, void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s))
+void leases_watch(struct leases *leases, const struct leases_watcher *watcher)
 {
-	leases->changed = changed;
+	leases->watcher = watcher;
 }
 
 static void lease_tell(const struct leases *leases, const struct lease *lease, enum lease_change change, const struct name *name)
@@ -124,14 +127,14 @@ static void lease_tell(const struct leases *leases, const struct lease *lease, e
 	int64_t left_ms = change == LEASE_ENDED ? 0 : lease->expires_ms - clock_now_ms();
 	struct name first;
 
-	if (!leases->changed)
+	if (!leases->watcher)
 		return;
 	if (!name && lease->names) {
 		first.length = lease->names->length;
 		memcpy(first.wire, lease->names->wire, first.length);
 		name = &first;
 	}
-	leases->changed(leases->context, change, &lease->key, name, left_ms > 0 ? (uint32_t)(left_ms / 1000) : 0);
+	leases->watcher->changed(leases->context, change, &lease->key, name, left_ms > 0 ? (uint32_t)(left_ms / 1000) : 0);
 }
 
 static void names_free(struct lease *lease)
@@ -195,34 +198,37 @@ static struct lease *lease_get(struct leases *leases, const struct setwriter_key
 	return lease;
 }
 
-/* Notes that name needs the lease until then. */
-static int name_note(struct lease *lease, const struct name *name, int64_t until_ms)
+/* Notes that name needs the lease until then, and was the last to be asked for. */
+static int name_note(struct leases *leases, struct lease *lease, const struct name *name, int64_t until_ms)
 {
-	struct lease_name **first_to_end = NULL, *entry;
+	struct lease_name **first_to_end = NULL, **found = NULL, *entry;
 	unsigned count = 0;
 
-	for (struct lease_name **at = &lease->names; *at; at = &(*at)->next) {
-		if ((*at)->length == name->length && !memcmp((*at)->wire, name->wire, name->length)) {
-			if (until_ms > (*at)->until_ms)
-				(*at)->until_ms = until_ms;
-			return 0;
-		}
+	for (struct lease_name **at = &lease->names; *at && !found; at = &(*at)->next) {
+		if ((*at)->length == name->length && !memcmp((*at)->wire, name->wire, name->length))
+			found = at;
 		if (!first_to_end || (*at)->until_ms < (*first_to_end)->until_ms)
 			first_to_end = at;
 		count++;
 	}
-	if (count == LEASE_NAMES_MAX) {
-		entry = *first_to_end;
-		*first_to_end = entry->next;
-		free(entry);
+	if (found || count == LEASE_NAMES_MAX) {
+		entry = *(found ? found : first_to_end);
+		*(found ? found : first_to_end) = entry->next;
 	}
-	entry = malloc(sizeof(*entry) + name->length);
-	if (!entry)
-		return -ENOMEM;
+	if (!found) {
+		if (count == LEASE_NAMES_MAX)
+			free(entry);
+		entry = malloc(sizeof(*entry) + name->length);
+		if (!entry)
+			return -ENOMEM;
+		entry->until_ms = until_ms;
+		entry->length = name->length;
+		memcpy(entry->wire, name->wire, name->length);
+	}
+	if (until_ms > entry->until_ms)
+		entry->until_ms = until_ms;
+	entry->asked = ++leases->asked;
 	entry->next = lease->names;
-	entry->until_ms = until_ms;
-	entry->length = name->length;
-	memcpy(entry->wire, name->wire, name->length);
 	lease->names = entry;
 	return 0;
 }
@@ -244,7 +250,7 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 	lease = lease_get(leases, key, &result);
 	if (!lease)
 		return result;
-	result = name_note(lease, name, until_ms);
+	result = name_note(leases, lease, name, until_ms);
 	if (result)
 		return result;
 	if (lease->known && !lease->staged && lease->expires_ms >= until_ms)
@@ -287,7 +293,7 @@ static void staging_tell(const struct leases *leases, const struct lease *lease,
 {
 	struct name name;
 
-	if (leases->changed && staging->expires_ms > until_ms)
+	if (leases->watcher && staging->expires_ms > until_ms)
 		lease_tell(leases, lease, staging->renew ? LEASE_RENEWED : LEASE_LEARNED,
 			   *staging->comment && !name_from_text(&name, staging->comment, strlen(staging->comment)) ? &name : NULL);
 }
@@ -443,10 +449,11 @@ static int adopt_element(void *context, const struct setwriter_element *element)
 		return result;
 	lease->known = true;
 	lease->expires_ms = expires_ms;
-	lease->packets = element->packets;
+	lease->packets = lease->counted_packets = element->packets;
+	lease->counted_bytes = element->bytes;
 	if (!element->comment[0] || name_from_text(&name, element->comment, strlen(element->comment)))
 		return 0;
-	result = name_note(lease, &name, expires_ms);
+	result = name_note(adoption->leases, lease, &name, expires_ms);
 	lease_tell(adoption->leases, lease, LEASE_FOUND, &name);
 	return result;
 }
@@ -498,6 +505,38 @@ void leases_sweep(struct leases *leases)
 	leases->sweep_next = end == leases->slot_count ? 0 : end;
 }
 
+/* A counter that went back is a new element's: on older kernels a renewal makes one. */
+static uint64_t grown(uint64_t now, uint64_t *before)
+{
+	uint64_t more = now >= *before ? now - *before : now;
+
+	*before = now;
+	return more;
+}
+
+static void traffic_tell(const struct leases *leases, struct lease *lease, const struct setwriter_element *element)
+{
+	uint64_t packets = grown(element->packets, &lease->counted_packets), bytes = grown(element->bytes, &lease->counted_bytes);
+
+	if (packets && leases->watcher)
+		leases->watcher->counted(leases->context, &lease->key, packets, bytes);
+}
+
+static int count_look(void *context, const struct setwriter_element *element)
+{
+	struct leases *leases = context;
+	struct lease *lease = slot_find(leases, &element->key);
+
+	if (lease->used)
+		traffic_tell(leases, lease, element);
+	return 0;
+}
+
+int leases_count_now(struct leases *leases)
+{
+	return setwriter_each(leases->writer, count_look, leases);
+}
+
 struct renewal {
 	struct leases *leases;
 	int64_t before_ms;
@@ -513,6 +552,7 @@ static int renewal_look(void *context, const struct setwriter_element *element)
 
 	if (!lease->used)
 		return 0;
+	traffic_tell(renewal->leases, lease, element);
 	moved = element->packets > lease->packets;
 	if (lease->expires_ms >= renewal->before_ms || !moved)
 		return 0;
@@ -534,7 +574,7 @@ int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void 
 		.due = due,
 		.context = context,
 	};
-	bool any = false;
+	bool any = leases->watcher && leases->count && leases->count <= LEASES_COUNTED;
 
 	for (size_t i = 0; i < leases->slot_count && !any; i++)
 		any = leases->slots[i].used && leases->slots[i].known && leases->slots[i].expires_ms < renewal.before_ms;
@@ -575,6 +615,29 @@ size_t leases_names(const struct leases *leases, const struct addr *addr, struct
 			count = lease_names(lease, now_ms, names, count, max, ttl_s);
 	}
 	return count;
+}
+
+bool leases_name(const struct leases *leases, const struct addr *addr, uint8_t protocol, uint16_t port, struct name *name)
+{
+	size_t mask = leases->slot_count - 1;
+	const struct lease_name *best = NULL;
+	bool best_fits = false;
+
+	for (size_t i = addr_hash(leases, addr) & mask; leases->slots[i].used; i = (i + 1) & mask) {
+		const struct lease *lease = &leases->slots[i];
+		bool fits = !lease->key.port || (lease->key.port == port && lease->key.protocol == protocol);
+
+		if (!lease->names || !addr_equal(&lease->key.addr, addr) || (best && best_fits > fits) ||
+		    (best && best_fits == fits && best->asked > lease->names->asked))
+			continue;
+		best = lease->names;
+		best_fits = fits;
+	}
+	if (!best)
+		return false;
+	name->length = best->length;
+	memcpy(name->wire, best->wire, best->length);
+	return true;
 }
 
 size_t leases_count(const struct leases *leases)

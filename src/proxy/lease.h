@@ -34,8 +34,13 @@ enum lease_change {
 struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context, unsigned owner, int error), void *context);
 void leases_free(struct leases *leases);
 
-/* changed(context, ...) is called for each change, with the context of leases_new(). name: one of those that brought it, NULL when none is known. lifetime_s: from now on, 0 for an end. */
-void leases_watch(struct leases *leases, void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s));
+/* Both are called with the context of leases_new(), until the next call. changed: for each change; name: one of those that brought the element, NULL when none is
+ * known; lifetime_s: from now on, 0 for an end. counted: so much more went through an element; what it had when leases_adopt() found it was told before. */
+struct leases_watcher {
+	void (*changed)(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s);
+	void (*counted)(void *context, const struct setwriter_key *key, uint64_t packets, uint64_t bytes);
+};
+void leases_watch(struct leases *leases, const struct leases_watcher *watcher); /* borrowed */
 
 /* Makes sure that the kernel will hold the element until `ttl_s` from now plus the grace.
  * owner: the number under which failed() tells of it; elements of one owner are staged in one go. staged: set to true when a commit is needed first (otherwise
@@ -61,12 +66,19 @@ int leases_adopt(struct leases *leases);
 void leases_sweep(struct leases *leases);
 
 /* Calls due for each name of a lease that ends within `within_s` and through whose element packets went since the last look: it is to be asked again.
- * Reads the kernel's counters only when there are such leases. */
+ * Tells the watcher what was counted. Reads the kernel's counters only when there are such leases, or when somebody watches and LEASES_COUNTED or fewer are to be read. */
+#define LEASES_COUNTED 4096
 int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void *context, const struct name *name, enum addr_family family), void *context);
+
+/* Tells the watcher what was counted, for the end. Returns 0 or the kernel's error. */
+int leases_count_now(struct leases *leases);
 
 /* The names, at most max, that have brought an address the kernel was told of and need it still, under whatever port. ttl_s: set to how long all of them
  * will, the grace not counted. Returns how many. */
 size_t leases_names(const struct leases *leases, const struct addr *addr, struct name *names, size_t max, uint32_t *ttl_s);
+
+/* The name that was asked for last of those that have brought an address: one whose element lets this port through, otherwise any. Returns false when there is none. */
+bool leases_name(const struct leases *leases, const struct addr *addr, uint8_t protocol, uint16_t port, struct name *name);
 
 size_t leases_count(const struct leases *leases);
 

@@ -18,11 +18,11 @@
 
 #include "base/clock.h"
 #include "fw/netlink_open.h"
-#include "proxy/activity.h"
 #include "proxy/budget.h"
 #include "proxy/control.h"
 #include "proxy/events.h"
 #include "proxy/isolate.h"
+#include "proxy/ledger_file.h"
 #include "proxy/listen.h"
 #include "proxy/notice.h"
 #include "proxy/outbox.h"
@@ -30,6 +30,7 @@
 #include "proxy/pending.h"
 #include "proxy/proxy.h"
 #include "proxy/query.h"
+#include "proxy/reached.h"
 #include "state/audit.h"
 #include "state/worker.h"
 
@@ -171,6 +172,17 @@ static void beat(struct proxy *proxy)
 		event_base_loopbreak(proxy->base);
 }
 
+static void activity_save(struct proxy *proxy)
+{
+	int result = ledger_file_second(proxy->ledger_file);
+	char detail[128];
+
+	if (!result)
+		return;
+	snprintf(detail, sizeof(detail), BUNDLE_ACTIVITY " cannot be written: %s", strerror(-result));
+	proxy_fault(proxy, detail);
+}
+
 static void second_passed(evutil_socket_t fd, short what, void *context)
 {
 	static unsigned seconds;
@@ -186,6 +198,8 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 	leases_sweep(proxy->leases);
 	pendings_refresh(proxy);
 	notice_second(proxy);
+	reached_second(proxy->reached);
+	activity_save(proxy);
 	if (++seconds % RENEW_EVERY_S == 0 && !proxy->retire_ms)
 		leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
 }
@@ -210,15 +224,17 @@ static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets
 
 	proxy->base = event_base_new();
 	proxy->cache = cache_new();
-	proxy->activity = activity_new(notice_repeats, proxy);
+	proxy->ledger = ledger_new(notice_repeats, proxy);
+	proxy->ledger_file = proxy->ledger ? ledger_file_new(proxy->ledger, &proxy->bundle, proxy->container) : NULL;
+	proxy->reached = proxy->ledger ? reached_new(proxy->ledger, proxy->flows_fd) : NULL;
 	proxy->events = events_new(proxy->container);
 	proxy->budget = budget_new(proxy->settings.budget_names, proxy->settings.budget_octets);
 	proxy->leases = leases_new(proxy->writer, outbox_lease_failed, proxy);
 	proxy->outbox = outbox_new();
 	proxy->pendings = pendings_new(proxy);
-	if (!proxy->base || !proxy->cache || !proxy->activity || !proxy->events || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
+	if (!proxy->base || !proxy->cache || !proxy->ledger_file || !proxy->reached || !proxy->events || !proxy->budget || !proxy->leases || !proxy->outbox || !proxy->pendings)
 		return error_set(error, ENOMEM, "starting the forwarder: out of memory");
-	leases_watch(proxy->leases, notice_lease);
+	leases_watch(proxy->leases, &notice_leases);
 	proxy->listen = listen_start(proxy, sockets);
 	proxy->control = control_start(proxy, WORKER_CONTROL);
 	if (has_packets)
@@ -240,6 +256,15 @@ static int learned_take_over(struct proxy *proxy, struct error *error)
 	return leases_count(proxy->leases) ? control_review(proxy, NULL, NULL, error) : 0;
 }
 
+/* What was asked and reached before. It is a record, and not worth a container's start. */
+static void activity_load(struct proxy *proxy)
+{
+	struct error error = {0};
+
+	if (ledger_file_load(proxy->ledger_file, &error))
+		proxy_fault(proxy, error.text);
+}
+
 static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struct listen_sockets *sockets, struct error *error)
 {
 	int result = isolate_limits(error) ?: bundle_load(proxy, bundle_path, error);
@@ -250,7 +275,10 @@ static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struc
 		return result;
 	proxy->flows_fd = WORKER_FLOWS;
 	setwriter_watch_read(WORKER_WATCH, proxy->writer); /* what was told before the sets are read */
-	result = parts_start(proxy, sockets, error) ?: learned_take_over(proxy, error);
+	result = parts_start(proxy, sockets, error);
+	if (!result)
+		activity_load(proxy);
+	result = result ?: learned_take_over(proxy, error);
 	return result ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
 }
 
@@ -266,6 +294,10 @@ static bool proxy_is_done(struct proxy *proxy)
 
 static void proxy_stop(struct proxy *proxy)
 {
+	outbox_flush(proxy); /* nothing may be staged in the writer */
+	leases_count_now(proxy->leases);
+	reached_finish(proxy->reached);
+	ledger_file_finish(proxy->ledger_file);
 	control_stop(proxy->control);
 	packets_stop(proxy->packets);
 	events_free(proxy->events);
@@ -277,7 +309,9 @@ static void proxy_stop(struct proxy *proxy)
 	outbox_free(proxy->outbox);
 	leases_free(proxy->leases);
 	cache_free(proxy->cache);
-	activity_free(proxy->activity);
+	ledger_file_free(proxy->ledger_file);
+	reached_free(proxy->reached);
+	ledger_free(proxy->ledger);
 	budget_free(proxy->budget);
 	policy_free(proxy->policy);
 	setwriter_close(proxy->writer);
@@ -292,7 +326,10 @@ static bool turn_end(struct proxy *proxy)
 	outbox_flush(proxy);
 	pendings_tidy(proxy);
 	more = packets_turn(proxy->packets);
-	return events_turn(proxy->events) || more;
+	more |= reached_turn(proxy->reached);
+	more |= ledger_file_turn(proxy->ledger_file);
+	more |= events_turn(proxy->events);
+	return more;
 }
 
 int main(int argc, char **argv)

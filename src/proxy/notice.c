@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "policy/protocol.h"
 #include "proxy/events.h"
+#include "proxy/reached.h"
 #include "state/audit.h"
 
 static const struct {
@@ -37,7 +39,7 @@ static bool is_told(struct proxy *proxy, struct fold *fold, uint64_t *count)
 
 void notice_query(struct proxy *proxy, const struct question *question, bool bypassed)
 {
-	activity_query(proxy->activity, &question->name, question->type, bypassed ? ACTIVITY_BYPASSED : ACTIVITY_ALLOWED);
+	ledger_query(proxy->ledger, &question->name, question->type, bypassed ? ACTIVITY_BYPASSED : ACTIVITY_ALLOWED);
 }
 
 static void tell_query_blocked(struct proxy *proxy, const struct name *name, uint16_t type, const char *why, uint64_t count)
@@ -51,7 +53,7 @@ static void tell_query_blocked(struct proxy *proxy, const struct name *name, uin
 void notice_query_blocked(struct proxy *proxy, const struct question *question, bool denied, const char *why)
 {
 	enum activity_verdict verdict = denied ? ACTIVITY_DENIED : ACTIVITY_REFUSED;
-	struct fold *fold = activity_query(proxy->activity, &question->name, question->type, verdict);
+	struct fold *fold = ledger_query(proxy->ledger, &question->name, question->type, verdict);
 	uint64_t count;
 
 	if (is_told(proxy, fold, &count))
@@ -60,10 +62,11 @@ void notice_query_blocked(struct proxy *proxy, const struct question *question, 
 
 void notice_address(struct proxy *proxy, const struct addr *addr, const struct name *name)
 {
-	activity_address(proxy->activity, addr, name);
+	ledger_address(proxy->ledger, &(struct setwriter_key){.addr = *addr}, name);
 }
 
-void notice_lease(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s)
+static void lease_changed(
+	void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s)
 {
 	static const char *const actions[] = {[LEASE_LEARNED] = "learned", [LEASE_RENEWED] = "renewed", [LEASE_ENDED] = "ended"};
 	struct proxy *proxy = context;
@@ -77,13 +80,23 @@ void notice_lease(void *context, enum lease_change change, const struct setwrite
 		.lifetime_s = lifetime_s,
 	};
 
-	if (name && change != LEASE_ENDED)
-		activity_address(proxy->activity, &key->addr, name);
-	if (change == LEASE_FOUND)
+	if (change == LEASE_FOUND) { /* by the next worker */
+		if (name && !ledger_knows_address(proxy->ledger, key))
+			ledger_address(proxy->ledger, key, name);
 		return;
+	}
+	if (name && change != LEASE_ENDED)
+		ledger_address(proxy->ledger, key, name);
 	entry.action = actions[change];
 	events_tell(proxy->events, &entry);
 }
+
+static void lease_counted(void *context, const struct setwriter_key *key, uint64_t packets, uint64_t bytes)
+{
+	ledger_traffic(((struct proxy *)context)->ledger, key, packets, bytes);
+}
+
+const struct leases_watcher notice_leases = {lease_changed, lease_counted};
 
 /* ---- connections ---- */
 
@@ -107,11 +120,11 @@ static void tell_connection(
 /* A `blocked` line. The first one of a destination is one of the NOTICE_AUDIT_MAX of its second. */
 static void audit_connection(struct proxy *proxy, const struct packet_record *record, const struct name *name, uint64_t count)
 {
-	char address[ADDR_TEXT_MAX], protocol[PACKET_PROTOCOL_MAX], text[NAME_TEXT_MAX];
+	char address[ADDR_TEXT_MAX], protocol[PROTOCOL_TEXT_MAX], text[NAME_TEXT_MAX];
 	struct audit_event event = {
 		.action = "blocked",
 		.dest = addr_format(&record->dest, address),
-		.protocol = packet_protocol_text(record->protocol, protocol),
+		.protocol = protocol_format(record->protocol, protocol),
 		.port = record->has_ports ? record->port : 0,
 		.count = count,
 	};
@@ -130,17 +143,22 @@ static void audit_connection(struct proxy *proxy, const struct packet_record *re
 
 void notice_packet(struct proxy *proxy, const struct packet_record *record)
 {
-	struct fold *told, *audit = NULL;
+	struct ledger_connection connection = {0};
 	struct name name;
+	bool has_name = leases_name(proxy->leases, &record->dest, record->protocol, record->has_ports ? record->port : 0, &name);
 	uint64_t count;
-	bool has_name;
 
 	proxy->counters[fates[record->fate].counter]++;
-	told = activity_connection(proxy->activity, record, &name, &has_name, &audit);
-	if (is_told(proxy, told, &count))
-		tell_connection(proxy, record->fate, record, has_name ? &name : NULL, count);
-	if (proxy->settings.audit && fates[record->fate].audited && audit && fold_take(audit, 0, &count))
-		audit_connection(proxy, record, has_name ? &name : NULL, count);
+	if (!ledger_connection(proxy->ledger, record, has_name ? &name : NULL, &connection)) {
+		events_count(proxy->events);
+		return;
+	}
+	if ((record->fate == PACKET_ALLOWED || record->fate == PACKET_BYPASSED) && !reached_ask(proxy->reached, record, connection.row))
+		proxy->counters[COUNT_MADE_UNASKED]++;
+	if (is_told(proxy, connection.events, &count))
+		tell_connection(proxy, record->fate, record, connection.name, count);
+	if (proxy->settings.audit && fates[record->fate].audited && fold_take(connection.audit, 0, &count))
+		audit_connection(proxy, record, connection.name, count);
 }
 
 void notice_lost(struct proxy *proxy, uint64_t count)
@@ -170,7 +188,7 @@ void notice_done(struct proxy *proxy, const char *action, const char *dest, cons
 
 /* ---- later ---- */
 
-void notice_repeats(void *context, const struct activity_repeats *repeats)
+void notice_repeats(void *context, const struct ledger_repeats *repeats)
 {
 	static const enum packet_fate fate_of[] = {
 		[ACTIVITY_ALLOWED] = PACKET_ALLOWED,
@@ -198,7 +216,7 @@ void notice_second(struct proxy *proxy)
 	struct audit_event event = {.action = "blocked", .detail = detail, .count = proxy->audit_more};
 
 	notice_lost_tell(proxy);
-	activity_sweep(proxy->activity);
+	ledger_sweep(proxy->ledger);
 	proxy->audit_lines = 0;
 	if (!proxy->audit_more)
 		return;

@@ -7,7 +7,7 @@
 #define PROXY_NOTICE_H
 
 #include "fw/packet_log.h"
-#include "proxy/activity.h"
+#include "proxy/ledger.h"
 #include "proxy/proxy.h"
 
 #define NOTICE_AUDIT_MAX 20 /* new lines about connections in a second; the rest is counted in one of its own */
@@ -20,8 +20,8 @@ void notice_query_blocked(struct proxy *proxy, const struct question *question, 
 /* A name has brought an address that a bypass let through: nothing was learned. */
 void notice_address(struct proxy *proxy, const struct addr *addr, const struct name *name);
 
-/* For leases_new(): an element is held, or no longer. context: the proxy. */
-void notice_lease(void *context, enum lease_change change, const struct setwriter_key *key, const struct name *name, uint32_t lifetime_s);
+/* For leases_watch(), with the proxy as context. */
+extern const struct leases_watcher notice_leases;
 
 void notice_packet(struct proxy *proxy, const struct packet_record *record);
 /* Records that the kernel could not deliver. */
@@ -32,8 +32,8 @@ void notice_lost_tell(struct proxy *proxy);
 /* Something was done or has failed: as in the audit log. dest, detail: NULL for none. */
 void notice_done(struct proxy *proxy, const char *action, const char *dest, const char *detail);
 
-/* For activity_new(). context: the proxy. */
-void notice_repeats(void *context, const struct activity_repeats *repeats);
+/* For ledger_new(). context: the proxy. */
+void notice_repeats(void *context, const struct ledger_repeats *repeats);
 
 /* Once a second. */
 void notice_second(struct proxy *proxy);

@@ -55,6 +55,7 @@ enum counter {
 	COUNT_CONNECTIONS_PRIVATE,
 	COUNT_CONNECTIONS_BYPASSED,
 	COUNT_LOST_KERNEL,	 /* records that the kernel could not deliver */
+	COUNT_MADE_UNASKED,	 /* connections of which it was not asked whether they were made: too many at once */
 	COUNT_FOLDED,		 /* events that readers are told of as repeats */
 	COUNTER_COUNT,
 };
@@ -94,13 +95,15 @@ struct proxy_start {
 	bool kept;
 };
 
-struct activity;
 struct budget;
 struct events;
+struct ledger;
+struct ledger_file;
 struct listen;
 struct outbox;
 struct packets;
 struct pendings;
+struct reached;
 struct control;
 
 struct proxy {
@@ -121,7 +124,9 @@ struct proxy {
 	struct outbox *outbox;
 	struct pendings *pendings;
 	struct control *control;
-	struct activity *activity;
+	struct ledger *ledger;
+	struct ledger_file *ledger_file;
+	struct reached *reached;
 	struct events *events;
 	struct packets *packets; /* NULL: there is no packet log */
 	unsigned audit_lines;	 /* about connections in this second */

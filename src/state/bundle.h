@@ -45,6 +45,7 @@
 #define BUNDLE_AUDIT "audit.jsonl"
 #define BUNDLE_AUDIT_ROTATED BUNDLE_AUDIT ".1"
 #define BUNDLE_UPSTREAM "upstream.dns"
+#define BUNDLE_ACTIVITY "activity.json" /* state/activity.h */
 
 struct bundle {
 	int fd;		     /* O_PATH|O_DIRECTORY would not do for readdir: a readable directory descriptor; -1 when closed */

@@ -86,6 +86,16 @@ int json_bool(const struct json *json, const char *key, bool *value)
 	return 0;
 }
 
+bool json_has(const struct json *json, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(json->root, key);
+}
+
+bool json_is_null(const struct json *json, const char *key)
+{
+	return cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json->root, key));
+}
+
 int json_number(const struct json *json, const char *key, uint64_t max, uint64_t *value)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json->root, key);

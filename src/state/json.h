@@ -28,6 +28,8 @@ int json_check_keys(const struct json *json, const char *const *keys, size_t cou
 /* The values of keys. Strings are borrowed from the object. -EINVAL for a missing key or another type, with file and key in the text. */
 int json_string(const struct json *json, const char *key, const char **value);
 int json_bool(const struct json *json, const char *key, bool *value);
+bool json_has(const struct json *json, const char *key);
+bool json_is_null(const struct json *json, const char *key); /* false when it is missing */
 int json_number(const struct json *json, const char *key, uint64_t max, uint64_t *value);
 
 /* Arrays of strings. max: elements allowed. visit gets each in turn; it returns 0 or a negative errno with the error filled. */

@@ -75,7 +75,7 @@ static void every_rule_that_is_expected_is_rendered_in_the_same_words(void **unu
 				fail_msg("'%s' is expected but not rendered", line);
 			rules++;
 		}
-		assert_in_range(rules, 4, 60);
+		assert_in_range(rules, 4, 80);
 		ruleset_parts_free(&parts);
 	}
 }
