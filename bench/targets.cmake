@@ -6,3 +6,6 @@ target_link_libraries(shield-bench PRIVATE shield_rig Threads::Threads m)
 
 add_executable(shield-bench-floor ${bench}/floor.c)
 target_link_libraries(shield-bench-floor PRIVATE PkgConfig::mnl)
+
+add_executable(shield-bench-events ${bench}/events.c)
+target_link_libraries(shield-bench-events PRIVATE shield_rig Threads::Threads)
