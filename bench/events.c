@@ -1,10 +1,11 @@
 /* shield-bench-events: what a flood of events costs DNS. Called by bench/events; docs/benchmarks.md says what the figures are.
  *
- * Theory of operation. The rig's two namespaces, the real forwarder, the rig's scripted upstream. A child in the inside sends datagrams that the rules refuse, each to another
- * address, at a steady rate; each is an event. This process asks names one after the other and takes the time of each answer. Short stretches without and with the flood follow each other,
- * so that whatever else the machine does meets both alike; the figures are medians over all answers of a kind. In a third kind of stretch the same
- * datagrams are refused by rules that do not log: what is left between the second and the third is what the events cost, the rest is what the flood itself does to the machine.
- * Somebody reads the events all the time. At the end every datagram must have been seen, or counted as lost.
+ * Theory of operation. The rig's two namespaces, the real forwarder, the rig's scripted upstream. A child in the inside sends datagrams
+ * that the rules refuse, each to another address, at a steady rate; each is an event. This process asks names one after the other and
+ * takes the time of each answer. Short stretches without and with the flood follow each other, so that whatever else the machine does
+ * meets both alike; the figures are medians over all answers of a kind. In a third kind of stretch the same datagrams are refused by
+ * rules that do not log: what is left between the second and the third is what the events cost, the rest is what the flood itself does
+ * to the machine. Somebody reads the events all the time. At the end every datagram must have been seen, or counted as lost.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -20,11 +20,12 @@
 #include "state/audit.h"
 #include "state/control.h"
 
-#define LOCK_TIMEOUT_MS 10000
-#define TELL_TIMEOUT_MS 10000
-#define ID_SHORT        12
-#define ID_LONG         64
-#define CONTAINERS_MAX  65536
+#define LOCK_TIMEOUT_MS   10000
+#define TELL_TIMEOUT_MS   10000
+#define EVENTS_TIMEOUT_MS 500
+#define ID_SHORT          12
+#define ID_LONG           64
+#define CONTAINERS_MAX    65536
 
 static bool is_id(const char *word)
 {
@@ -179,8 +180,19 @@ int container_lock(const struct container *container, struct error *error)
 	return bundle_lock(&container->bundle, LOCK_TIMEOUT_MS, error);
 }
 
+/* Whoever reads the container's events hears of it too. That there is no forwarder to tell them is no failure. */
+static void events_tell(const struct container *container, const char *action, const char *dest, const char *detail)
+{
+	char request[CONTROL_LINE_MAX], shown[CONTROL_LINE_MAX / 2] = "";
+	if (detail)
+		text_escaped(shown, sizeof(shown), detail);
+	snprintf(request, sizeof(request), "told %s %.300s%s%s", action, dest ? dest : "-", detail ? " " : "", shown);
+	control_request(&container->bundle, request, EVENTS_TIMEOUT_MS, NULL, NULL);
+}
+
 void container_audit(const struct container *container, const char *action, const char *dest, const char *detail)
 {
+	events_tell(container, action, dest, detail);
 	if (!container->settings.audit)
 		return;
 	int rc = audit_write(

@@ -28,7 +28,7 @@ struct row_key {
 	uint8_t kind; /* enum activity_kind */
 	uint8_t verdict;
 	uint8_t protocol;
-	uint8_t has_port;
+	bool has_port;
 	uint16_t port;
 	struct addr dest;
 };
@@ -40,7 +40,7 @@ struct row {
 	uint16_t other_type;   /* of a name: what the last of its folds is about */
 	uint32_t birth;        /* which of the rows that had this number */
 	uint32_t made;         /* of a connection */
-	int64_t first, last;
+	uint32_t first, last; /* seconds since the epoch, until 2106 */
 	uint64_t count;
 	struct known_name *name; /* NULL: none is known */
 	union {
@@ -338,14 +338,14 @@ static uint16_t row_touch(struct ledger *ledger, const struct row_key *key, stru
 		}
 		bucket = bucket_of(ledger, key, name);
 		row = row_at(ledger, number);
-		*row = (struct row){.key = *key, .next = *bucket, .birth = ++ledger->births, .first = clock_wall_s(), .name = known};
+		*row = (struct row){.key = *key, .next = *bucket, .birth = ++ledger->births, .first = (uint32_t)clock_wall_s(), .name = known};
 		*bucket = number;
 	} else {
 		list_remove(ledger, number);
 		row = row_at(ledger, number);
 	}
 	list_add(ledger, number);
-	row->last = clock_wall_s();
+	row->last = (uint32_t)clock_wall_s();
 	ledger->changed = true;
 	return number;
 }
@@ -541,8 +541,8 @@ void ledger_begin(struct ledger *ledger, int64_t since, uint64_t full)
 
 static void row_restore(struct row *row, const struct activity_row *from)
 {
-	row->first = from->first;
-	row->last = from->last;
+	row->first = (uint32_t)from->first;
+	row->last = (uint32_t)from->last;
 	row->count = from->count;
 	if (from->kind == ACTIVITY_CONNECTION)
 		row->made = (uint32_t)from->made;

@@ -278,6 +278,8 @@ static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struc
 	result = parts_start(proxy, sockets, error);
 	if (!result)
 		activity_load(proxy);
+	if (!result && !proxy->packets && !proxy->start.serial)
+		proxy_note(proxy, "note", NULL, "the packet log (NFLOG) cannot be read here: nothing will be known of connections");
 	result = result ?: learned_take_over(proxy, error);
 	return result ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
 }
