@@ -322,21 +322,29 @@ static int get_element(
 	return list(writer, &listing);
 }
 
-int setwriter_get(struct setwriter *writer, const struct setwriter_key *key, bool *found, uint64_t *expires_ms)
+int setwriter_look(struct setwriter *writer, const struct setwriter_key *key, bool *found, struct setwriter_element *read_back)
 {
-	struct setwriter_element read_back = {0};
 	struct element element;
 	int result = element_from_key(&element, key);
 
 	if (result)
 		return result;
-	result = get_element(writer, &element, key->addr.family, key->port != 0, &read_back);
+	*read_back = (struct setwriter_element){0};
+	result = get_element(writer, &element, key->addr.family, key->port != 0, read_back);
 	if (result && result != -ENOENT)
 		return result;
-	*found = !result && addr_equal(&read_back.key.addr, &key->addr);
-	if (expires_ms)
-		*expires_ms = *found ? read_back.expires_ms : 0;
+	*found = !result && addr_equal(&read_back->key.addr, &key->addr);
 	return 0;
+}
+
+int setwriter_get(struct setwriter *writer, const struct setwriter_key *key, bool *found, uint64_t *expires_ms)
+{
+	struct setwriter_element read_back;
+	int result = setwriter_look(writer, key, found, &read_back);
+
+	if (!result && expires_ms)
+		*expires_ms = *found ? read_back.expires_ms : 0;
+	return result;
 }
 
 static int each_in_set(

@@ -390,6 +390,23 @@ static bool names_review(struct lease *lease, bool (*may_keep)(void *context, co
 	return had && !lease->names;
 }
 
+/* A counter that went back is a new element's: on older kernels a renewal makes one. */
+static uint64_t grown(uint64_t now, uint64_t *before)
+{
+	uint64_t more = now >= *before ? now - *before : now;
+
+	*before = now;
+	return more;
+}
+
+static void traffic_tell(const struct leases *leases, struct lease *lease, const struct setwriter_element *element)
+{
+	uint64_t packets = grown(element->packets, &lease->counted_packets), bytes = grown(element->bytes, &lease->counted_bytes);
+
+	if (packets && leases->watcher)
+		leases->watcher->counted(leases->context, &lease->key, packets, bytes);
+}
+
 int leases_review(struct leases *leases, bool (*may_keep)(void *context, const struct name *name, const struct setwriter_key *key),
 		  void (*removed)(void *context, const struct setwriter_key *key, const struct name *name), void *context)
 {
@@ -398,6 +415,7 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 	for (size_t i = 0; i < leases->slot_count;) {
 		struct lease *lease = &leases->slots[i];
 		struct name name = {.length = 1};
+		struct setwriter_element element;
 		bool found;
 		int result;
 
@@ -409,7 +427,9 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 			slot_remove(leases, lease);
 			continue;
 		}
-		result = setwriter_get(leases->writer, &lease->key, &found, NULL);
+		result = setwriter_look(leases->writer, &lease->key, &found, &element);
+		if (!result && found)
+			traffic_tell(leases, lease, &element);
 		if (!result && found)
 			result = setwriter_delete(leases->writer, &lease->key) ?: setwriter_commit(leases->writer);
 		if (result && result != -ENOENT) {
@@ -503,23 +523,6 @@ void leases_sweep(struct leases *leases)
 		slot_remove(leases, lease);
 	}
 	leases->sweep_next = end == leases->slot_count ? 0 : end;
-}
-
-/* A counter that went back is a new element's: on older kernels a renewal makes one. */
-static uint64_t grown(uint64_t now, uint64_t *before)
-{
-	uint64_t more = now >= *before ? now - *before : now;
-
-	*before = now;
-	return more;
-}
-
-static void traffic_tell(const struct leases *leases, struct lease *lease, const struct setwriter_element *element)
-{
-	uint64_t packets = grown(element->packets, &lease->counted_packets), bytes = grown(element->bytes, &lease->counted_bytes);
-
-	if (packets && leases->watcher)
-		leases->watcher->counted(leases->context, &lease->key, packets, bytes);
 }
 
 static int count_look(void *context, const struct setwriter_element *element)
