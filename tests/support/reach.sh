@@ -49,7 +49,8 @@ make_refusal() {	# builds the probe of refusals once
 	gcc -O1 -Wall -o /srv/bed/refusal /mnt/checkout/tests/support/refusal.c
 }
 
-actions() { shield logs --container "$1" -n "$2" | sed -n 's/.*"action": *"\([a-z_]*\)".*/\1/p' | paste -sd' '; }	# CONTAINER N : the last N actions of its log, in order
+# CONTAINER N : the last N of what was done to it, by its log, in order; what it was refused meanwhile is between
+actions() { shield logs --container "$1" -n 10000 | sed -n 's/.*"action": *"\([a-z_]*\)".*/\1/p' | grep -vx blocked | tail -n "$2" | paste -sd' '; }
 has_command() { shield help "$1" >/dev/null 2>&1; }
 
 # The bed discards what is written to /etc and the homes, but /usr may be the machine's own: what is written below it goes into a layer of the bed's.
