@@ -16,7 +16,7 @@ struct packet_log {
 	_Alignas(struct nlmsghdr) uint8_t buffer[DATAGRAM_MAX];
 };
 
-struct packet_log *packet_log_take(int fd)
+struct packet_log *packet_log_take(int fd, bool first)
 {
 	struct packet_log *log = calloc(1, sizeof(*log));
 
@@ -25,6 +25,7 @@ struct packet_log *packet_log_take(int fd)
 		return NULL;
 	}
 	log->fd = fd;
+	log->counts = first;
 	return log;
 }
 

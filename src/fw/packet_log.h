@@ -35,8 +35,9 @@ struct packet_record {
 
 struct packet_log;
 
-/* Takes a socket of netlink_open_packets() (owned from then on, also without memory). NULL when there is no memory. */
-struct packet_log *packet_log_take(int fd);
+/* Takes a socket of netlink_open_packets() (owned from then on, also without memory). first: nobody has read from it before, so the
+ * first number is 0; otherwise what was lost before the first record that is read is not known. NULL when there is no memory. */
+struct packet_log *packet_log_take(int fd, bool first);
 void packet_log_close(struct packet_log *log); /* NULL allowed */
 
 int packet_log_fd(const struct packet_log *log);

@@ -15,6 +15,7 @@
 #include "policy/protocol.h"
 
 #define LINE_MAX_OCTETS 4096
+#define WHEN_MAX        32
 #define OUTPUT_MAX      (64u << 10) /* what a connection has on its way at most */
 #define OUTPUT_LOW      (16u << 10) /* and below which it is given more */
 #define TURN_OCTETS     (32u << 10) /* given to one reader in a turn */
@@ -39,6 +40,8 @@ struct events {
 	uint64_t count, lost;
 	uint16_t epoch;
 	unsigned readers;
+	int64_t wall_s; /* of when */
+	char when[WHEN_MAX];
 	bool unread; /* some reader has lines to get, and room for them */
 	struct ring ring;
 	struct reader reader[EVENTS_READERS_MAX];
@@ -131,16 +134,27 @@ static void ring_add(struct ring *ring, const char *line, size_t length)
 
 /* ---- lines ---- */
 
-/* Returns its length with the newline; 0 when it does not fit, which no event of ours reaches. */
-static size_t line_print(const struct events *events, const struct events_entry *entry, char *buffer)
+/* The time, put into words once a second. */
+static const char *now_text(struct events *events)
 {
-	char when[32], name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX], type[MESSAGE_TYPE_TEXT_MAX], protocol[PROTOCOL_TEXT_MAX];
+	int64_t wall_s = clock_wall_s();
+
+	if (wall_s != events->wall_s || !*events->when)
+		clock_wall_text(events->when, sizeof(events->when), wall_s);
+	events->wall_s = wall_s;
+	return events->when;
+}
+
+/* Returns its length with the newline; 0 when it does not fit, which no event of ours reaches. */
+static size_t line_print(struct events *events, const struct events_entry *entry, char *buffer)
+{
+	char name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX], type[MESSAGE_TYPE_TEXT_MAX], protocol[PROTOCOL_TEXT_MAX];
 	struct json_line line;
 
 	if (entry->domain)
 		name_to_text(entry->domain, name);
 	json_line_begin(&line, buffer, LINE_MAX_OCTETS - 1);
-	json_line_string(&line, "ts", clock_wall_text(when, sizeof(when), clock_wall_s()));
+	json_line_string(&line, "ts", now_text(events));
 	json_line_string(&line, "source", entry->source);
 	json_line_string(&line, "action", entry->action);
 	json_line_string(&line, "container", events->container);

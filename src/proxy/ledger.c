@@ -40,7 +40,7 @@ struct row {
 	uint16_t other_type;   /* of a name: what the last of its folds is about */
 	uint32_t birth;        /* which of the rows that had this number */
 	uint32_t made;         /* of a connection */
-	uint32_t first, last; /* seconds since the epoch, until 2106 */
+	uint32_t first, last;  /* seconds since the epoch, until 2106 */
 	uint64_t count;
 	struct known_name *name; /* NULL: none is known */
 	union {
@@ -338,7 +338,13 @@ static uint16_t row_touch(struct ledger *ledger, const struct row_key *key, stru
 		}
 		bucket = bucket_of(ledger, key, name);
 		row = row_at(ledger, number);
-		*row = (struct row){.key = *key, .next = *bucket, .birth = ++ledger->births, .first = (uint32_t)clock_wall_s(), .name = known};
+		*row = (struct row){
+			.key = *key,
+			.next = *bucket,
+			.birth = ++ledger->births,
+			.first = (uint32_t)clock_wall_s(),
+			.name = known,
+		};
 		*bucket = number;
 	} else {
 		list_remove(ledger, number);

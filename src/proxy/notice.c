@@ -50,9 +50,8 @@ static void tell_query_blocked(struct proxy *proxy, const struct name *name, uin
 	events_tell(proxy->events, &entry);
 }
 
-void notice_query_blocked(struct proxy *proxy, const struct question *question, bool denied, const char *why)
+void notice_query_blocked(struct proxy *proxy, const struct question *question, enum activity_verdict verdict, const char *why)
 {
-	enum activity_verdict verdict = denied ? ACTIVITY_DENIED : ACTIVITY_REFUSED;
 	struct fold *fold = ledger_query(proxy->ledger, &question->name, question->type, verdict);
 	uint64_t count;
 
@@ -188,6 +187,12 @@ void notice_done(struct proxy *proxy, const char *action, const char *dest, cons
 
 /* ---- later ---- */
 
+/* What the last one was refused for, as far as its row knows. */
+static const char *repeats_why(enum activity_verdict verdict)
+{
+	return verdict == ACTIVITY_ALLOWED ? "budget" : verdict == ACTIVITY_DENIED ? "denied" : "not in the profile";
+}
+
 void notice_repeats(void *context, const struct ledger_repeats *repeats)
 {
 	static const enum packet_fate fate_of[] = {
@@ -205,7 +210,7 @@ void notice_repeats(void *context, const struct ledger_repeats *repeats)
 	if (repeats->audit)
 		audit_connection(proxy, &record, repeats->name, repeats->count);
 	else if (repeats->is_query)
-		tell_query_blocked(proxy, repeats->name, repeats->query_type, NULL, repeats->count);
+		tell_query_blocked(proxy, repeats->name, repeats->query_type, repeats_why(repeats->verdict), repeats->count);
 	else
 		tell_connection(proxy, fate_of[repeats->verdict], &record, repeats->name, repeats->count);
 }

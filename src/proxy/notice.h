@@ -14,8 +14,8 @@
 
 /* A question of the workload's that is answered, whether by a rule or by a bypass. */
 void notice_query(struct proxy *proxy, const struct question *question, bool bypassed);
-/* One that is refused. denied: by a `deny` or by a line of the profile, and not for want of one. */
-void notice_query_blocked(struct proxy *proxy, const struct question *question, bool denied, const char *why);
+/* One that is refused. verdict: what the rules say of it: refused, denied, or allowed where it is the budget that refuses. */
+void notice_query_blocked(struct proxy *proxy, const struct question *question, enum activity_verdict verdict, const char *why);
 
 /* A name has brought an address that a bypass let through: nothing was learned. */
 void notice_address(struct proxy *proxy, const struct addr *addr, const struct name *name);

@@ -48,7 +48,7 @@ struct packets *packets_start(struct proxy *proxy, int fd)
 	packets->proxy = proxy;
 	packets->level = PACKETS_BURST;
 	packets->filled_ms = clock_now_ms();
-	packets->log = packet_log_take(fd);
+	packets->log = packet_log_take(fd, !proxy->start.serial);
 	/* by edge: it is not asked of the kernel again whether what is left for the next turn is still there */
 	packets->readable = event_new(proxy->base, fd, EV_READ | EV_PERSIST | EV_ET, packets_readable, packets);
 	packets->resume = event_new(proxy->base, -1, 0, packets_resume, packets);

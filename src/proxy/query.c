@@ -96,6 +96,11 @@ static const char *blocked_why(const struct policy_match *match)
 	return "not in the profile";
 }
 
+static enum activity_verdict blocked_verdict(const struct policy_match *match)
+{
+	return match->verdict == POLICY_DENIED || match->verdict == POLICY_EXCLUDED ? ACTIVITY_DENIED : ACTIVITY_REFUSED;
+}
+
 static void reply_blocked(struct proxy *proxy, const struct client *client, const struct question *question, const struct policy_match *match)
 {
 	int rcode = proxy->settings.deny == SETTINGS_DENY_REFUSED ? RCODE_REFUSED : RCODE_NXDOMAIN;
@@ -104,7 +109,7 @@ static void reply_blocked(struct proxy *proxy, const struct client *client, cons
 
 	proxy->counters[COUNT_BLOCKED]++;
 	if (client_is_workload(client))
-		notice_query_blocked(proxy, question, match->verdict == POLICY_DENIED || match->verdict == POLICY_EXCLUDED, why);
+		notice_query_blocked(proxy, question, blocked_verdict(match), why);
 	if (!question->edns || client->kind == CLIENT_NONE) {
 		reply_error_send(proxy, client, question, rcode, EDE_NONE, NULL);
 		return;
@@ -201,7 +206,7 @@ static bool budget_holds(struct proxy *proxy, const struct client *client, const
 	if (!client_is_workload(client) || !judgement->learn || budget_take(proxy->budget, &question->name, &judgement->match, &first))
 		return true;
 	proxy->counters[COUNT_BUDGET]++;
-	notice_query_blocked(proxy, question, false, "budget");
+	notice_query_blocked(proxy, question, ACTIVITY_ALLOWED, "budget");
 	budget_rule_name(&question->name, &judgement->match, &rule);
 	name_to_text(&rule, rule_text);
 	if (first)
@@ -209,6 +214,12 @@ static bool budget_holds(struct proxy *proxy, const struct client *client, const
 	snprintf(text, sizeof(text), "terok-shield: too many new names below %.120s in a minute; see dns.budget in config.yml", rule_text);
 	reply_error_send(proxy, client, question, RCODE_REFUSED, EDE_BLOCKED, text);
 	return false;
+}
+
+static void notice_answered(struct proxy *proxy, const struct client *client, const struct question *question, const struct judgement *judgement)
+{
+	if (client_is_workload(client))
+		notice_query(proxy, question, !judgement->learn);
 }
 
 static void question_handle(struct proxy *proxy, const struct client *client, const struct question *question)
@@ -221,16 +232,16 @@ static void question_handle(struct proxy *proxy, const struct client *client, co
 			reply_blocked(proxy, client, question, &judgement.match);
 		return;
 	}
-	if (client_is_workload(client))
-		notice_query(proxy, question, !judgement.learn);
 	/* a renewal wants to know what holds now */
 	if (client->kind != CLIENT_NONE && cache_find(proxy->cache, question, &entry)) {
 		proxy->counters[COUNT_CACHED]++;
+		notice_answered(proxy, client, question, &judgement);
 		reply_send(proxy, client, question, &judgement, &entry.source, entry.addresses, entry.address_count, entry.lease_s, entry.filtered);
 		return;
 	}
 	if (!budget_holds(proxy, client, question, &judgement))
 		return;
+	notice_answered(proxy, client, question, &judgement);
 	if (pending_ask(proxy, client, question))
 		reply_error_send(proxy, client, question, RCODE_SERVFAIL, EDE_OTHER, "terok-shield: too many questions in flight");
 }

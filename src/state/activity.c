@@ -169,7 +169,8 @@ static int read_address_row(const struct json *json, struct activity_row *row)
 
 	if (!result && for_port)
 		result = read_port(json, row);
-	return result ?: json_number(json, "packets", JSON_NUMBER_MAX, &row->packets) ?: json_number(json, "bytes", JSON_NUMBER_MAX, &row->bytes);
+	result = result ?: json_number(json, "packets", JSON_NUMBER_MAX, &row->packets);
+	return result ?: json_number(json, "bytes", JSON_NUMBER_MAX, &row->bytes);
 }
 
 static int read_members(const struct json *json, struct activity_row *row)
@@ -257,7 +258,7 @@ static bool next_line(const char **at, const char *end, const char **line, size_
 	return true;
 }
 
-static int each_line(const char *data, size_t size, struct activity *head, int (*visit)(void *context, const struct activity_row *row),
+int activity_parse(const char *data, size_t size, struct activity *head, int (*visit)(void *context, const struct activity_row *row),
 	void *context, struct error *error)
 {
 	const char *at = data, *end = data + size, *line = "";
@@ -286,7 +287,7 @@ int activity_each(const struct bundle *bundle, struct activity *head, int (*visi
 	int result = bundle_read(bundle, BUNDLE_ACTIVITY, ACTIVITY_FILE_MAX, &data, &length, error);
 
 	*head = (struct activity){0};
-	return result ?: each_line(data, length, head, visit, context, error);
+	return result ?: activity_parse(data, length, head, visit, context, error);
 }
 
 static int keep_row(void *context, const struct activity_row *row)

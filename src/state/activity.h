@@ -73,6 +73,10 @@ void activity_free(struct activity *activity);
 int activity_each(const struct bundle *bundle, struct activity *head, int (*visit)(void *context, const struct activity_row *row),
 	void *context, struct error *error);
 
+/* The same from the file's content. head: zeroed by the caller. */
+int activity_parse(const char *data, size_t size, struct activity *head, int (*visit)(void *context, const struct activity_row *row),
+	void *context, struct error *error);
+
 /* For the writer: the file's first line, a row without what stands between rows, and the last line. Each is added to text, or written
  * into line. */
 void activity_print_head(struct text *text, const struct activity *head);
