@@ -4,7 +4,7 @@
  * lines, the last of which is "ok" or "error TEXT"; then the forwarder closes.
  *
  *	events			what happens from now on, a JSON object a line, the first of which says hello; has no last line and does not end while the
- *				forwarder lives (proxy/events.h)
+ *				worker lives and the client keeps its side open (docs/events.md)
  *	ping			ok
  *	reload			read the bundle's lists again; "removed ADDRESS NAME" for each address that the new policy takes away; ok
  *	resolve NAME		look NAME up now as a client's query would be; "address ADDRESS" lines; ok
