@@ -128,13 +128,13 @@ static void snapshot_free(struct snapshot *snapshot)
 }
 #define cleanup_snapshot __attribute__((cleanup(snapshot_free)))
 
-/* Rules and the elements that are nobody's to expire; every file of both bundles but logs and lock, temporaries too. */
+/* Rules and the elements that are nobody's to expire; every file of both bundles but logs, activity and lock, temporaries too. */
 static struct snapshot snapshot_take(void)
 {
 	char command[512];
 
 	snprintf(command, sizeof(command),
-		"find %s %s -type f ! -name 'audit.jsonl*' ! -name lock -exec cksum {} + 2>/dev/null | sort; true", rig.folder,
+		"find %s %s -type f ! -name 'audit.jsonl*' ! -name 'activity.json*' ! -name lock -exec cksum {} + 2>/dev/null | sort; true", rig.folder,
 		DISK "/other");
 	return (struct snapshot){.kernel = rig_shell(&rig, "nft -s list table inet terok_shield"), .files = outside_shell(command)};
 }
