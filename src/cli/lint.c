@@ -13,54 +13,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "config/profile.h"
-
-
-/* Suffixes below which names are given to whoever asks. */
-static const struct {
-	const char *suffix;
-	bool whole; /* one host serves all customers by path: not even the exact name is one party's */
-	const char *who;
-} shared[] = {
-	{"github.io", false, "GitHub Pages: every GitHub user has a name below it"},
-	{"githubusercontent.com", false, "every GitHub user's files are served below it"},
-	{"gitlab.io", false, "GitLab Pages: every GitLab user has a name below it"},
-	{"herokuapp.com", false, "Heroku: every customer's application has a name below it"},
-	{"s3.amazonaws.com", true, "Amazon S3: every customer's buckets are served by it"},
-	{"cloudfront.net", false, "Amazon CloudFront: every customer's distribution has a name below it"},
-	{"elasticbeanstalk.com", false, "Amazon Elastic Beanstalk: every customer's application has a name below it"},
-	{"execute-api.us-east-1.amazonaws.com", false, "Amazon API Gateway: every customer's interface has a name below it"},
-	{"on.aws", false, "Amazon Lambda: every customer's function has a name below it"},
-	{"storage.googleapis.com", true, "Google Cloud Storage: every customer's buckets are served by it"},
-	{"appspot.com", false, "Google App Engine: every customer's application has a name below it"},
-	{"run.app", false, "Google Cloud Run: every customer's service has a name below it"},
-	{"cloudfunctions.net", false, "Google Cloud Functions: every customer's function has a name below it"},
-	{"firebaseapp.com", false, "Firebase: every customer's application has a name below it"},
-	{"web.app", false, "Firebase: every customer's application has a name below it"},
-	{"script.google.com", true, "Google Apps Script: every Google user's scripts are served by it"},
-	{"azureedge.net", false, "Azure CDN: every customer's endpoint has a name below it"},
-	{"azurefd.net", false, "Azure Front Door: every customer's endpoint has a name below it"},
-	{"azurewebsites.net", false, "Azure App Service: every customer's application has a name below it"},
-	{"blob.core.windows.net", false, "Azure Storage: every customer's account has a name below it"},
-	{"pages.dev", false, "Cloudflare Pages: every customer's site has a name below it"},
-	{"workers.dev", false, "Cloudflare Workers: every customer's program has a name below it"},
-	{"r2.dev", false, "Cloudflare R2: every customer's bucket has a name below it"},
-	{"trycloudflare.com", false, "Cloudflare Tunnel: anybody gets a name below it, without an account"},
-	{"vercel.app", false, "Vercel: every customer's site has a name below it"},
-	{"netlify.app", false, "Netlify: every customer's site has a name below it"},
-	{"onrender.com", false, "Render: every customer's service has a name below it"},
-	{"fly.dev", false, "Fly.io: every customer's application has a name below it"},
-	{"deno.dev", false, "Deno Deploy: every customer's program has a name below it"},
-	{"repl.co", false, "Replit: every user's program has a name below it"},
-	{"surge.sh", false, "Surge: anybody gets a name below it"},
-	{"ngrok.io", false, "ngrok: anybody's tunnel has a name below it"},
-	{"ngrok.app", false, "ngrok: anybody's tunnel has a name below it"},
-	{"ngrok-free.app", false, "ngrok: anybody's tunnel has a name below it"},
-	{"digitaloceanspaces.com", false, "DigitalOcean Spaces: every customer's bucket has a name below it"},
-	{"backblazeb2.com", false, "Backblaze B2: every customer's bucket has a name below it"},
-	{"fastly.net", false, "Fastly: every customer's service has a name below it"},
-	{"akamaized.net", false, "Akamai: every customer's property has a name below it"},
-	{"b-cdn.net", false, "Bunny: every customer's zone has a name below it"},
-};
+#include "policy/name_guess.h"
 
 const char *lint_kind_name(enum lint_kind kind)
 {
@@ -165,20 +118,14 @@ static int shared_check(struct lint *lint, const struct entry *entry)
 	const struct rule *rule = &entry->rule;
 	if (rule->kind == RULE_NET || rule->exclude)
 		return 0;
-	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
-		struct name suffix;
-		if (name_from_text(&suffix, shared[i].suffix, strlen(shared[i].suffix)) || !name_is_within(&suffix, &rule->name))
-			continue;
-		bool itself = name_equal(&suffix, &rule->name);
-		if (rule->kind == RULE_EXACT && !(itself && shared[i].whole))
-			continue;
-		char text[NAME_TEXT_MAX];
-		name_to_text(&rule->name, text);
-		return finding_add(lint, entry->line, LINT_SHARED, "%s%.300s%s%s is shared hosting (%s); name the hosts that are meant",
-			rule->kind == RULE_BELOW ? "*." : "", text, itself ? "" : ", which covers ", itself ? "" : shared[i].suffix,
-			shared[i].who);
-	}
-	return 0;
+	const struct name_guess_hosting *host = name_guess_hosting_under(&rule->name);
+	char text[NAME_TEXT_MAX];
+	name_to_text(&rule->name, text);
+	bool itself = host && strcmp(host->suffix, text) == 0;
+	if (!host || host->pages || (rule->kind == RULE_EXACT && !(itself && host->whole)))
+		return 0;
+	return finding_add(lint, entry->line, LINT_SHARED, "%s%.300s%s%s is shared hosting (%s); name the hosts that are meant",
+		rule->kind == RULE_BELOW ? "*." : "", text, itself ? "" : ", which covers ", itself ? "" : host->suffix, host->who);
 }
 
 static bool ports_cover(const struct rule *outer, const struct rule *inner)
