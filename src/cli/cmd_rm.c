@@ -40,6 +40,7 @@ static const char *const files[] = {
 	"meta_path",
 	BUNDLE_AUDIT,
 	BUNDLE_AUDIT ".1",
+	BUNDLE_ACTIVITY,
 	"hooks/terok-shield-createRuntime.json",
 	"hooks/terok-shield-poststop.json",
 	"lock",
