@@ -95,12 +95,14 @@ static int raw_print(const struct container *container, struct error *error)
 	return rc;
 }
 
-static int text_print(const struct look *look, struct error *error)
+static int text_print(const struct container *container, const struct look *look, struct error *error)
 {
 	cleanup_text struct text output = {0};
 	text_addf(&output, "State: %s\n", shield_state_name(look->state));
 	if (look->state == SHIELD_ERROR)
 		text_addf(&output, "Difference: %s\n", look->difference.text);
+	if (bundle_learns(&container->bundle))
+		text_add(&output, "Learning: what is used is recorded\n");
 	reachable_print(look, &output);
 	if (listing_add(&output, look))
 		return error_set(error, ENOMEM, "out of memory");
@@ -152,6 +154,7 @@ static int json_print(const struct container *container, const struct look *look
 	output_add(root, "container", output_string(container->identity.container), &failed);
 	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
 	output_add(root, "difference", look->state == SHIELD_ERROR ? output_string(look->difference.text) : cJSON_CreateNull(), &failed);
+	output_add(root, "learning", cJSON_CreateBool(bundle_learns(&container->bundle)), &failed);
 	for (size_t i = 0; i < look->learned.count; i++)
 		output_add(array, NULL, element_json(&look->learned.list[i], &failed), &failed);
 	output_add(root, "learned", array, &failed);
@@ -183,5 +186,5 @@ enum command_exit cmd_rules(const struct command_options *options, struct error 
 		return COMMAND_FAILED;
 	if (look.state == SHIELD_INACTIVE || look.difference.code == ENOENT)
 		return nothing_found(&container, error);
-	return (options->json ? json_print(&container, &look, error) : text_print(&look, error)) ? COMMAND_FAILED : COMMAND_DONE;
+	return (options->json ? json_print(&container, &look, error) : text_print(&container, &look, error)) ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -23,6 +23,7 @@ static int container_json(const struct container *container, const struct look *
 	for (size_t i = 0; i < container->identity.profile_count; i++)
 		output_add(profiles, NULL, output_string(container->identity.profiles[i]), &failed);
 	output_add(root, "profiles", profiles, &failed);
+	output_add(root, "learning", cJSON_CreateBool(bundle_learns(&container->bundle)), &failed);
 	output_add(root, "restarts", cJSON_CreateNumber(look->forwarder.restarts), &failed);
 	output_add(root, "forwarder", output_string(*look->forwarder.version ? look->forwarder.version : NULL), &failed);
 	return output_json(root, failed, error);
@@ -52,6 +53,9 @@ static enum command_exit container_status(const struct command_options *options,
 	puts(shield_state_name(look.state));
 	if (look.state == SHIELD_ERROR)
 		fprintf(stderr, "note: %s\n", look.difference.text);
+	if (bundle_learns(&container.bundle))
+		fprintf(stderr, "note: it learns%s; `terok-shield learn %s off` ends it\n",
+			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container);
 	if (look.forwarder.restarts)
 		fprintf(stderr, "note: the forwarder was started again %u time%s, `terok-shield logs --container %s` has the reasons\n", look.forwarder.restarts,
 			look.forwarder.restarts == 1 ? "" : "s", container.identity.container);

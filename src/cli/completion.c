@@ -33,7 +33,7 @@ static void add_commands(struct text *text)
 		text_addf(text, "%s%s", command == command_table ? "" : " ", command->name);
 }
 
-/* The fixed words of the first operand. */
+/* The fixed words of the first operand besides the container. */
 static const char *words_of(const struct command *command)
 {
 	return command->words ? command->words : "";
@@ -88,7 +88,9 @@ static void add_bash(struct text *text)
 		       "\tif [[ $word == -* ]]; then\n"
 		       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
 		       "\telif [[ $before == \"$command\" ]]; then\n"
-		       "\t\t((container)) && fixed+=\" $(" CONTAINERS ")\"\n"
+		       "\t\t((container)) && fixed=$(" CONTAINERS ")\n"
+		       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$fixed\" -- \"$word\")\n"
+		       "\telif ((container && COMP_CWORD > 2)) && [[ ${COMP_WORDS[COMP_CWORD - 2]} == \"$command\" ]]; then\n"
 		       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$fixed\" -- \"$word\")\n"
 		       "\tfi\n}\n");
 }
@@ -136,14 +138,11 @@ static void zsh_render(struct text *text)
 		text_addf(text, "\t%s)\n\t\t[[ $PREFIX == -* ]] && compadd --", command->name);
 		command_each_option(command, zsh_option, &writer);
 		text_add(text, " --help\n");
-		if (command->words || command->takes_container)
-			text_add(text, "\t\tif ((CURRENT == 3)); then\n");
-		if (command->words)
-			text_addf(text, "\t\t\tcompadd -- %s\n", command->words);
 		if (command->takes_container)
-			text_add(text, "\t\t\tnames=(${(f)\"$(" CONTAINERS ")\"}); compadd -a names\n");
-		if (command->words || command->takes_container)
-			text_add(text, "\t\tfi\n");
+			text_add(text, "\t\tif ((CURRENT == 3)); then\n\t\t\tnames=(${(f)\"$(" CONTAINERS ")\"}); compadd -a names\n\t\tfi\n");
+		if (command->words)
+			text_addf(text, "\t\tif ((CURRENT == %d)); then\n\t\t\tcompadd -- %s\n\t\tfi\n", command->takes_container ? 4 : 3,
+				command->words);
 		text_add(text, "\t\t;;\n");
 	}
 	text_add(text, "\tesac\n}\ncompdef _terok_shield terok-shield\n");

@@ -4,7 +4,8 @@
  * its lock, all files that change together (bundle.h, "several files replaced together"), settings.json last; then the flags are made.
  * Until the first of them is put into place, a failure or a crash leaves the old state; from the last on the new one holds; in between,
  * settings and profile lists do not fit each other and everybody refuses them. What `allow`, `deny` and `block` said stays from one
- * container of a name to the next; a bypass (`down`) ends with the container that it was made for. */
+ * container of a name to the next; a bypass (`down`) ends with the container that it was made for. So does learning, unless this `run` is
+ * told to learn as well. */
 #include "cli/launch.h"
 
 #include <arpa/inet.h>
@@ -286,12 +287,12 @@ static int hooks_stage(struct bundle_stage *stage, struct error *error)
 }
 
 /* The wanted state of a new container: `block` stays until `up` is said, a bypass does not. */
-static int state_stage(struct bundle_stage *stage, struct error *error)
+static int state_stage(struct bundle_stage *stage, enum shield_state state, bool learns, struct error *error)
 {
-	enum shield_state state;
-	int rc = bundle_state_read(stage->bundle, &state, error);
-	if (rc || state == SHIELD_UP)
-		return rc;
+	if (learns)
+		return bundle_stage_add(stage, BUNDLE_STATE, BUNDLE_LEARN, strlen(BUNDLE_LEARN), error);
+	if (state == SHIELD_UP)
+		return 0;
 	if (state == SHIELD_BLOCK) {
 		fprintf(stderr, "note: the shield of this name is in state block; `terok-shield up` opens it\n");
 		return 0;
@@ -361,20 +362,36 @@ static int upstream_stage(struct bundle_stage *stage, const char *upstream, stru
 	return bundle_stage_add(stage, BUNDLE_UPSTREAM, line, (size_t)length, error);
 }
 
-/* The settings come last, and before them the state: a crash may end a bypass early, never carry it over to a new container. */
+static int state_before(const struct bundle *bundle, bool learns, enum shield_state *state, struct error *error)
+{
+	int rc = bundle_state_read(bundle, state, error);
+	if (rc || !learns || *state != SHIELD_BLOCK)
+		return rc;
+	return error_set(
+		error, EPERM, "the shield of this name is in state block, which --learn does not open; say `terok-shield up` first");
+}
+
+/* The settings come last, and before them the state: a crash may end a bypass early, never carry it over to a new container. Only what
+ * opens a shield that was up comes after the settings, for the same reason. */
 static int files_stage(
 	struct bundle_stage *stage, const struct launch *launch, const struct profile_set *set, const char *upstream, struct error *error)
 {
-	int rc = profiles_stage(stage, set, error);
+	enum shield_state before;
+	int rc = state_before(stage->bundle, launch->learns, &before, error);
+	bool opens = launch->learns && before == SHIELD_UP;
+	if (!rc)
+		rc = profiles_stage(stage, set, error);
 	if (!rc)
 		rc = hooks_stage(stage, error);
 	if (!rc)
 		rc = bundle_stage_add(stage, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
 	if (!rc)
 		rc = upstream_stage(stage, upstream, error);
+	if (!rc && !opens)
+		rc = state_stage(stage, before, launch->learns, error);
 	if (!rc)
-		rc = state_stage(stage, error);
-	return rc ? rc : bundle_stage_add_settings(stage, &launch->identity, &launch->settings, error);
+		rc = bundle_stage_add_settings(stage, &launch->identity, &launch->settings, error);
+	return rc || !opens ? rc : state_stage(stage, before, true, error);
 }
 
 static int bundle_fill(
@@ -519,6 +536,7 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	if (rc)
 		return rc;
 	launch->settings = config->settings;
+	launch->learns = options->learn;
 	rc = network_choose(&network, &launch->settings, podman, root, error);
 	if (!rc)
 		rc = bundle_create(&launch->bundle, path, error);
@@ -529,6 +547,9 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 		memcpy(launch->settings.published, podman->published, sizeof(podman->published));
 	upstream_text(&launch->settings, upstream);
 	rc = bundle_fill(launch, &set, podman, upstream, error);
+	if (!rc && launch->learns)
+		fprintf(stderr, "note: %s learns: it may reach everything outside until `terok-shield learn %s off`\n", options->container,
+			options->container);
 	return rc ? rc : launch_flags_make(launch, network, upstream, options->hooks ? NULL : runtime, error);
 }
 

@@ -19,6 +19,7 @@ struct launch {
 	struct bundle bundle;
 	struct bundle_identity identity;
 	struct settings settings;
+	bool learns; /* the container begins in the state down, to learn */
 	struct launch_words flags; /* what podman gets, up to and with "--name NAME" */
 };
 #define LAUNCH_INIT                                                                                                                        \

@@ -4,7 +4,7 @@
 #include "cli/command.h"
 
 #define WHERE (OPTION_STATE_DIR | OPTION_TASK_STATE_DIR | OPTION_CONTAINER_ID)
-#define SETUP (WHERE | OPTION_PROFILES | OPTION_PROFILES_DIR | OPTION_LOOPBACK_PORT | OPTION_NO_AUDIT | OPTION_HOOKS | OPTION_VERIFY)
+#define SETUP (WHERE | OPTION_PROFILES | OPTION_PROFILES_DIR | OPTION_LOOPBACK_PORT | OPTION_NO_AUDIT | OPTION_HOOKS | OPTION_VERIFY | OPTION_LEARN)
 
 const struct command command_table[] = {
 	{
@@ -82,6 +82,20 @@ const struct command command_table[] = {
 		.run = cmd_block,
 		.options = WHERE,
 		.takes_container = true,
+	},
+	{
+		.name = "learn",
+		.summary = "let a container reach everything outside, to find out what it uses",
+		.usage = "NAME on|off",
+		.details = "The state is `down`: private ranges and denied destinations stay refused.\n"
+			   "off is `up` for a container that learns.",
+		.example = "terok-shield learn web on",
+		.words = "on off",
+		.run = cmd_learn,
+		.options = WHERE,
+		.takes_container = true,
+		.operands_min = 1,
+		.operands_max = 1,
 	},
 	{
 		.name = "rules",

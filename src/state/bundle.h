@@ -179,7 +179,13 @@ int bundle_process_open(pid_t pid, uint64_t start);
 
 /* ---- the wanted state (file `state`: one word and a newline; SHIELD_UP when missing) ---- */
 int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error);
-/* A word that is not up, down, down_all or block is an error. */
+/* A word that is not up, down, down_all, block or learn is an error. A container that learns is SHIELD_DOWN: the same rules. */
 int bundle_state_read(const struct bundle *bundle, enum shield_state *state, struct error *error);
+
+/* SHIELD_DOWN in order to learn what the container uses: its own word, "learn", so that whoever writes another state ends it. */
+#define BUNDLE_LEARN "learn\n"
+int bundle_learning_write(const struct bundle *bundle, struct error *error);
+/* False too when the file cannot be read: bundle_state_read() says so. */
+bool bundle_learns(const struct bundle *bundle);
 
 #endif

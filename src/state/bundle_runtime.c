@@ -128,24 +128,47 @@ int bundle_state_write(const struct bundle *bundle, enum shield_state state, str
 	return bundle_write(bundle, BUNDLE_STATE, line, (size_t)length, error);
 }
 
+int bundle_learning_write(const struct bundle *bundle, struct error *error)
+{
+	return bundle_write(bundle, BUNDLE_STATE, BUNDLE_LEARN, strlen(BUNDLE_LEARN), error);
+}
+
+/* The word of the file and its newline; -ENOENT without an error text. */
+static int state_file_read(const struct bundle *bundle, char **data, size_t *length, struct error *error)
+{
+	struct error unread = {0};
+	int result = bundle_read(bundle, BUNDLE_STATE, STATE_OCTETS_MAX, data, length, &unread);
+
+	return result && result != -ENOENT ? error_set(error, unread.code, "%s", unread.text) : result;
+}
+
+bool bundle_learns(const struct bundle *bundle)
+{
+	cleanup_free char *data = NULL;
+	size_t length;
+
+	return state_file_read(bundle, &data, &length, NULL) == 0 && length == strlen(BUNDLE_LEARN) && memcmp(data, BUNDLE_LEARN, length) == 0;
+}
+
 int bundle_state_read(const struct bundle *bundle, enum shield_state *state, struct error *error)
 {
 	cleanup_free char *data = NULL;
-	struct error unread = {0};
 	enum shield_state found;
 	size_t length;
-	int result = bundle_read(bundle, BUNDLE_STATE, STATE_OCTETS_MAX, &data, &length, &unread);
+	int result = state_file_read(bundle, &data, &length, error);
 
-	if (result == -ENOENT) {
+	if (result == -ENOENT)
 		*state = SHIELD_UP;
+	if (result)
+		return result == -ENOENT ? 0 : result;
+	if (strcmp(data, BUNDLE_LEARN) == 0 && length == strlen(BUNDLE_LEARN)) {
+		*state = SHIELD_DOWN;
 		return 0;
 	}
-	if (result)
-		return error_set(error, unread.code, "%s", unread.text);
 	if (length > 0 && data[length - 1] == '\n')
 		data[--length] = '\0';
 	if (strlen(data) != length || shield_state_parse(&found, data) || found == SHIELD_INACTIVE || found == SHIELD_ERROR)
-		return error_set(error, EINVAL, "%s: '%s' is no state; expected up, down, down_all or block", BUNDLE_STATE,
+		return error_set(error, EINVAL, "%s: '%s' is no state; expected up, down, down_all, block or learn", BUNDLE_STATE,
 			text_escaped((char[128]){0}, 128, data));
 	*state = found;
 	return 0;

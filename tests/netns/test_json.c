@@ -34,7 +34,7 @@
 #include "state/control.h"
 #include "support/rig.h"
 
-#define SECTIONS_MAX 40
+#define SECTIONS_MAX 80
 #define MEMBERS_MAX  16
 #define TYPES_MAX    3
 #define WORDS_MAX    10

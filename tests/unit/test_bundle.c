@@ -761,6 +761,34 @@ static void the_wanted_state_is_up_until_another_is_written(void **state)
 	assert_int_equal(bundle_state_read(&bundle, &found, NULL), -EPERM);
 }
 
+static void learning_is_down_by_a_word_of_its_own_which_any_other_state_ends(void **state)
+{
+	static const enum shield_state others[] = {SHIELD_UP, SHIELD_DOWN, SHIELD_DOWN_ALL, SHIELD_BLOCK};
+	static const char *const bad[] = {"learn", "learn\n\n", "down learn\n", "LEARN\n", "learn up\n"};
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	enum shield_state found = SHIELD_ERROR;
+	(void)state;
+
+	assert_int_equal(bundle_create(&bundle, below("web"), NULL), 0);
+	assert_false(bundle_learns(&bundle));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_int_equal(bundle_learning_write(&bundle, NULL), 0);
+		assert_true(bundle_learns(&bundle));
+		assert_int_equal(bundle_state_read(&bundle, &found, NULL), 0);
+		assert_int_equal(found, SHIELD_DOWN);
+		assert_int_equal(bundle_state_write(&bundle, others[i], NULL), 0);
+		assert_false(bundle_learns(&bundle));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		make_file(below("web/state"), bad[i], 0600);
+		assert_false(bundle_learns(&bundle));
+		assert_int_equal(bundle_state_read(&bundle, &found, NULL), -EINVAL);
+	}
+	make_file(below("web/state"), "learn\n", 0666);
+	assert_false(bundle_learns(&bundle));
+	assert_int_equal(bundle_state_read(&bundle, &found, NULL), -EPERM);
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -788,6 +816,7 @@ int main(void)
 		in_folder(what_runs_comes_back_as_it_was_written),
 		cmocka_unit_test(a_process_is_told_from_a_later_one_with_its_pid),
 		in_folder(the_wanted_state_is_up_until_another_is_written),
+		in_folder(learning_is_down_by_a_word_of_its_own_which_any_other_state_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

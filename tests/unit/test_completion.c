@@ -68,6 +68,7 @@ static void bash_completes(void **state)
 		{"terok-shield why --j", "--json", "--all"},
 		{"terok-shield --state-dir /x setup --", "--root", "--json"},
 		{"terok-shield completion f", "fish", "bash"},
+		{"terok-shield learn web o", "off", "status"},
 	};
 	cleanup_text struct text text = {0};
 	char path[] = "/tmp/test_completion.XXXXXX";

@@ -196,6 +196,69 @@ static void verdicts_survive_a_new_container_and_a_bypass_does_not(void **state)
 	}
 }
 
+static void a_new_container_learns_only_when_it_is_told_to(void **state)
+{
+	static const struct {
+		const char *before;
+		bool learn, learns;
+		enum shield_state after;
+		int result;
+	} cases[] = {
+		{"up\n", true, true, SHIELD_DOWN, 0},
+		{"up\n", false, false, SHIELD_UP, 0},
+		{"learn\n", false, false, SHIELD_UP, 0},
+		{"learn\n", true, true, SHIELD_DOWN, 0},
+		{"down_all\n", true, true, SHIELD_DOWN, 0},
+		{"block\n", true, false, SHIELD_BLOCK, -EPERM},
+		{"block\n", false, false, SHIELD_BLOCK, 0},
+	};
+	struct command_options options = options_of("learner");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct launch first = LAUNCH_INIT, second = LAUNCH_INIT;
+		struct podman_flags podman = {.networks = {"none"}, .network_count = 1};
+		struct error error = {0};
+		enum shield_state now;
+
+		options.learn = false;
+		if (i == 0)
+			prepare_first(&first, &options, &podman);
+		else
+			assert_int_equal(launch_prepare(&first, &options, &podman, &error), 0);
+		assert_int_equal(bundle_write(&first.bundle, BUNDLE_STATE, cases[i].before, strlen(cases[i].before), &error), 0);
+		options.learn = cases[i].learn;
+		assert_int_equal(launch_prepare(&second, &options, &podman, &error), cases[i].result);
+		assert_int_equal(bundle_state_read(&first.bundle, &now, NULL), 0);
+		assert_int_equal(now, cases[i].after);
+		assert_int_equal(bundle_learns(&first.bundle), cases[i].learns);
+		launch_free(&first);
+		launch_free(&second);
+	}
+}
+
+/* A folder in the place of settings.json stands for whatever ends the work between two files. */
+static void a_failure_halfway_leaves_a_shield_that_does_not_learn(void **state)
+{
+	struct command_options options = options_of("halfway");
+	struct podman_flags podman = {.networks = {"none"}, .network_count = 1};
+	struct launch first = LAUNCH_INIT, second = LAUNCH_INIT;
+	struct error error = {0};
+	enum shield_state now;
+
+	(void)state;
+	prepare_first(&first, &options, &podman);
+	assert_int_equal(bundle_remove(&first.bundle, BUNDLE_SETTINGS, &error), 0);
+	assert_int_equal(mkdirat(first.bundle.fd, BUNDLE_SETTINGS, 0700), 0);
+	options.learn = true;
+	assert_true(launch_prepare(&second, &options, &podman, &error) < 0);
+	assert_false(bundle_learns(&first.bundle));
+	assert_int_equal(bundle_state_read(&first.bundle, &now, NULL), 0);
+	assert_int_equal(now, SHIELD_UP);
+	launch_free(&first);
+	launch_free(&second);
+}
+
 static void a_running_containers_bundle_is_left_alone(void **state)
 {
 	struct command_options options = options_of("running");
@@ -289,6 +352,8 @@ int main(void)
 		cmocka_unit_test(a_state_folder_that_podmans_flags_cannot_carry_is_refused),
 		cmocka_unit_test(the_bundle_has_what_hook_and_forwarder_read),
 		cmocka_unit_test(verdicts_survive_a_new_container_and_a_bypass_does_not),
+		cmocka_unit_test(a_new_container_learns_only_when_it_is_told_to),
+		cmocka_unit_test(a_failure_halfway_leaves_a_shield_that_does_not_learn),
 		cmocka_unit_test(a_running_containers_bundle_is_left_alone),
 		cmocka_unit_test(a_name_is_taken_by_a_container_of_that_very_name),
 		cmocka_unit_test(an_unknown_profile_stops_before_anything_is_written),
