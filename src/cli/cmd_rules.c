@@ -102,7 +102,7 @@ static int text_print(const struct container *container, const struct look *look
 	if (look->state == SHIELD_ERROR)
 		text_addf(&output, "Difference: %s\n", look->difference.text);
 	if (bundle_learns(&container->bundle))
-		text_add(&output, "Learning: what is used is recorded\n");
+		text_add(&output, "Learning: what is used is recorded for `terok-shield suggest`\n");
 	reachable_print(look, &output);
 	if (listing_add(&output, look))
 		return error_set(error, ENOMEM, "out of memory");

@@ -54,8 +54,8 @@ static enum command_exit container_status(const struct command_options *options,
 	if (look.state == SHIELD_ERROR)
 		fprintf(stderr, "note: %s\n", look.difference.text);
 	if (bundle_learns(&container.bundle))
-		fprintf(stderr, "note: it learns%s; `terok-shield learn %s off` ends it\n",
-			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container);
+		fprintf(stderr, "note: it learns%s; `terok-shield suggest %s` says what it used, `terok-shield learn %s off` ends it\n",
+			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container, container.identity.container);
 	if (look.forwarder.restarts)
 		fprintf(stderr, "note: the forwarder was started again %u time%s, `terok-shield logs --container %s` has the reasons\n", look.forwarder.restarts,
 			look.forwarder.restarts == 1 ? "" : "s", container.identity.container);

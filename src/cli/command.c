@@ -50,6 +50,8 @@ static const struct option options_table[] = {
 	{"verify", 0, OPTION_VERIFY, KIND_SWITCH, AT(verify), NULL, "at each start verify the shield, before the workload runs"},
 	{"starting", 0, OPTION_STARTING, KIND_SWITCH, AT(starting), NULL, "for the runtime, before a start: podman is not asked"},
 	{"learn", 0, OPTION_LEARN, KIND_SWITCH, AT(learn), NULL, "let everything outside pass, to find out what is used"},
+	{"profile", 0, OPTION_PROFILE, KIND_STRING, AT(profile), "P", "only what this profile does not allow yet"},
+	{"diff", 0, OPTION_DIFF, KIND_SWITCH, AT(diff), NULL, "as a change of that profile's file"},
 	{"loopback-port", 0, OPTION_LOOPBACK_PORT, KIND_PORT, 0, "N", "open a port of the host's loopback; may be repeated"},
 	{"profiles-dir", 0, OPTION_PROFILES_DIR, KIND_FOLDER, AT(profiles_dir), "DIR", "look for profiles here first"},
 	{"no-audit", 0, OPTION_NO_AUDIT, KIND_SWITCH, AT(no_audit), NULL, "write no audit log"},

@@ -31,7 +31,8 @@ struct command_options {
 	size_t loopback_port_count;
 	size_t count; /* -n */
 	const char *since; /* as it was written */
-	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting, learn;
+	const char *profile;
+	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting, learn, diff;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
 	char **rest; /* what stands behind "--", NULL-terminated; NULL when there was no "--" */
@@ -79,6 +80,8 @@ enum command_option {
 	OPTION_STARTING = 1u << 20,
 	OPTION_EVERY = 1u << 21,
 	OPTION_LEARN = 1u << 22,
+	OPTION_PROFILE = 1u << 23,
+	OPTION_DIFF = 1u << 24,
 };
 
 /* The commands, ended by one without a name. */
@@ -135,5 +138,6 @@ COMMAND_DEFINE(verify);
 COMMAND_DEFINE(watch);
 COMMAND_DEFINE(top);
 COMMAND_DEFINE(learn);
+COMMAND_DEFINE(suggest);
 
 #endif

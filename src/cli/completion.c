@@ -81,7 +81,7 @@ static void add_bash(struct text *text)
 	text_add(text, "\t*) return ;;\n\tesac\n"
 		       "\tcase $before in\n"
 		       "\t--state-dir | --task-state-dir | --profiles-dir) mapfile -t COMPREPLY < <(compgen -d -- \"$word\"); return ;;\n"
-		       "\t--profiles | show) mapfile -t COMPREPLY < <(compgen -W \"$(" PROFILES ")\" -- \"$word\"); return ;;\n"
+		       "\t--profile | --profiles | show) mapfile -t COMPREPLY < <(compgen -W \"$(" PROFILES ")\" -- \"$word\"); return ;;\n"
 		       "\t--container | --container-id) mapfile -t COMPREPLY < <(compgen -W \"$(" CONTAINERS ")\" -- \"$word\"); return ;;\n"
 		       "\tcheck) mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n"
 		       "\tesac\n"
@@ -129,7 +129,7 @@ static void zsh_render(struct text *text)
 	text_add(text, "\t)\n\tif ((CURRENT == 2)); then\n\t\t_describe command commands\n\t\treturn\n\tfi\n"
 		       "\tcase ${words[CURRENT - 1]} in\n"
 		       "\t--state-dir | --task-state-dir | --profiles-dir) _files -/; return ;;\n"
-		       "\t--profiles | show) names=(${(f)\"$(" PROFILES ")\"}); compadd -a names; return ;;\n"
+		       "\t--profile | --profiles | show) names=(${(f)\"$(" PROFILES ")\"}); compadd -a names; return ;;\n"
 		       "\t--container | --container-id) names=(${(f)\"$(" CONTAINERS ")\"}); compadd -a names; return ;;\n"
 		       "\tcheck) _files; return ;;\n"
 		       "\tesac\n\tcase $command in\n");
@@ -160,7 +160,7 @@ static void fish_option(void *context, const char *name, char letter, const char
 		text_addf(writer->text, " -l %s", name);
 	if (value)
 		text_add(writer->text, " -r");
-	if (name && strcmp(name, "profiles") == 0)
+	if (name && (strcmp(name, "profiles") == 0 || strcmp(name, "profile") == 0))
 		text_add(writer->text, " -a '(" PROFILES ")'");
 	text_add(writer->text, " -d ");
 	add_quoted(writer->text, help);

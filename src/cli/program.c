@@ -37,6 +37,8 @@ static int words_check(const struct command_options *options, struct error *erro
 	char shown[160];
 	if (options->container && !bundle_name_is_safe(options->container))
 		return error_set(error, EINVAL, "Unsafe container name: '%s'", text_escaped(shown, sizeof(shown), options->container));
+	if (options->profile && !profile_name_is_safe(options->profile))
+		return error_set(error, EINVAL, "Unsafe profile name: '%s'", text_escaped(shown, sizeof(shown), options->profile));
 	for (size_t i = 0; i < options->profile_count; i++) {
 		if (!profile_name_is_safe(options->profiles[i]))
 			return error_set(

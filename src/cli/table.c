@@ -87,7 +87,7 @@ const struct command command_table[] = {
 		.name = "learn",
 		.summary = "let a container reach everything outside, to find out what it uses",
 		.usage = "NAME on|off",
-		.details = "The state is `down`: private ranges and denied destinations stay refused.\n"
+		.details = "The state is `down`: private ranges and denied destinations stay refused. `suggest` makes a profile of what was used.\n"
 			   "off is `up` for a container that learns.",
 		.example = "terok-shield learn web on",
 		.words = "on off",
@@ -96,6 +96,17 @@ const struct command command_table[] = {
 		.takes_container = true,
 		.operands_min = 1,
 		.operands_max = 1,
+	},
+	{
+		.name = "suggest",
+		.summary = "print a profile of what a container used, or was refused",
+		.usage = "NAME [--profile P [--diff]] [--json]",
+		.details = "Of a container that has learned: what it reached. Of one whose shield was up: what it was refused.\n"
+			   "Lines behind '#' are attempts, or what should be looked at first. Works for a stopped container too.",
+		.example = "terok-shield suggest web > ~/.config/terok/shield/profiles/web.txt",
+		.run = cmd_suggest,
+		.options = WHERE | OPTION_PROFILE | OPTION_PROFILES_DIR | OPTION_DIFF | OPTION_JSON,
+		.takes_container = true,
 	},
 	{
 		.name = "rules",

@@ -402,6 +402,9 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 		{"why", "why @ 198.18.0.1 --json", 0, USUAL},
 		{"why", "why @ 8.8.8.8:53 --json", 0, USUAL},
 		{"why", "why fresh example.com --json", 0, USUAL},
+		{"suggest", "suggest other --json", 0, USUAL},
+		{"suggest", "suggest fresh --json", 0, USUAL},
+		{"suggest", "suggest fresh --profile good --json", 0, USUAL},
 		{"profiles", "profiles --json", 0, USUAL},
 		{"profiles show", "profiles show good --json", 0, USUAL},
 		{"profiles show", "profiles show bad --json", 0, USUAL},
@@ -416,6 +419,10 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 	};
 	static const struct audit_event event = {
 		.action = "blocked", .dest = "192.0.2.1", .detail = "private", .domain = "a.test", .protocol = "tcp", .port = 443};
+	static const char activity[] = "{\"format\":1,\"container\":\"fresh\",\"since\":\"2026-11-28T04:30:00+00:00\",\"full\":0,\"rows\":[\n"
+				       "{\"kind\":\"connection\",\"name\":\"a.github.io\",\"dest\":\"198.51.100.10\",\"port\":443,\"proto\":\"tcp\","
+				       "\"verdict\":\"bypassed\",\"first\":\"2026-11-28T04:30:01+00:00\",\"last\":\"2026-11-28T04:30:02+00:00\","
+				       "\"count\":1,\"made\":1}\n]}\n";
 	cleanup_free char *prepared = NULL, *allowed = NULL, *flushed = NULL;
 	int code;
 
@@ -428,6 +435,7 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 	assert_int_equal(audit_write(&rig.bundle, "rig", &event), 0);
 	assert_int_equal(audit_write(&rig.bundle, "rig", &(struct audit_event){.action = "error"}), 0);
 	assert_int_equal(netns_run(rig.inside_fd, learn_nameless, NULL, NULL), 0);
+	file_make("containers/fresh/activity.json", activity, 0600);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		call_check(&calls[i]);
 	flushed = rig_shell(&rig, "nft flush chain inet terok_shield output");

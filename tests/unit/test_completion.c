@@ -69,6 +69,7 @@ static void bash_completes(void **state)
 		{"terok-shield --state-dir /x setup --", "--root", "--json"},
 		{"terok-shield completion f", "fish", "bash"},
 		{"terok-shield learn web o", "off", "status"},
+		{"terok-shield suggest web --", "--profile", "--profiles-dir=x"},
 	};
 	cleanup_text struct text text = {0};
 	char path[] = "/tmp/test_completion.XXXXXX";
