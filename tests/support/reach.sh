@@ -36,6 +36,17 @@ reaches() { if [ "$(fast_get "$1" "$2" 2>/dev/null)" = world ]; then echo yes; e
 world_listens() { in_world busybox httpd -f -p "[::]:$1" -h /srv/bed/www; }	# PORT : one more http server on each address of the world
 in_world() { ip netns exec world "$@" </dev/null >/dev/null 2>&1 & }
 
+world_names() {	# NAME,ADDRESS... : more names of the world; its resolver is started again
+	local old resolver
+	printf 'host-record=%s\n' "$@" >>/srv/bed/names.conf
+	old=$(cat /run/dnsmasq.world.pid)
+	mapfile -d '' -t resolver <"/proc/$old/cmdline"
+	kill "$old"
+	world_resolver_ended() { ! kill -0 "$old" 2>/dev/null || grep -q "^State:.*Z" "/proc/$old/status"; }
+	eventually 5 world_resolver_ended	# its address is free only then
+	in_world "${resolver[@]}"
+}
+
 # Rootless networks have IPv6 by themselves, podman's default bridge has not.
 network_v6=()
 make_network_v6() {
