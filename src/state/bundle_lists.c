@@ -131,7 +131,8 @@ int bundle_list_parse(enum bundle_list list, const char *data, size_t length, st
 	return 0;
 }
 
-/* The content of a list; a list of the live layer that is not there is empty. */
+/* The content of a list; a list of the live layer that is not there is empty. One whose last line has no end was cut short: what is left of
+ * an address or a network in it may well be another one. */
 static int list_read(const struct bundle *bundle, enum bundle_list list, char **data, size_t *length, struct error *error)
 {
 	struct error unread = {0};
@@ -142,7 +143,12 @@ static int list_read(const struct bundle *bundle, enum bundle_list list, char **
 		*data = strdup("");
 		return *data ? 0 : error_errno(error, ENOMEM, "%s", lists[list].file);
 	}
-	return result ? error_set(error, unread.code, "%s", unread.text) : 0;
+	if (result)
+		return error_set(error, unread.code, "%s", unread.text);
+	if (*length > 0 && (*data)[*length - 1] != '\n')
+		return error_set(error, EUCLEAN,
+			"%s: its last line does not end: it was cut short, or edited; complete the line, with a newline", lists[list].file);
+	return 0;
 }
 
 /* sum: what a profile list must have; NULL for a list that changes by itself. */

@@ -247,7 +247,7 @@ static void the_later_of_allow_and_deny_wins_whatever_the_port(void **state)
 static void a_change_keeps_comments_and_order_and_removes_duplicates(void **state)
 {
 	(void)state;
-	put(BUNDLE_LIVE_DOMAINS, "# mine\nb.example\n\na.example # why\nB.example.\n  c.example");
+	put(BUNDLE_LIVE_DOMAINS, "# mine\nb.example\n\na.example # why\nB.example.\n  c.example\n");
 	assert_true(change(BUNDLE_ALLOW, "d.example"));
 	assert_content(BUNDLE_LIVE_DOMAINS, "# mine\nb.example\n\na.example # why\nB.example.\n  c.example\nd.example\n");
 	assert_true(change(BUNDLE_ALLOW, "b.example"));
@@ -270,6 +270,32 @@ static void a_change_that_cannot_hold_is_refused_and_changes_nothing(void **stat
 	assert_content(BUNDLE_LIVE_DOMAINS, "a.example\ncom\n");
 }
 
+/* What is left of an address is another address. */
+static void a_list_that_was_cut_short_is_refused_by_who_reads_it_and_who_changes_it(void **state)
+{
+	struct bundle_sums sums = {.allowed = bundle_sum("", 0), .domains = bundle_sum("", 0)};
+	struct rule rule = rule_of("198.51.100.0/24");
+	struct policy *policy = NULL;
+	struct error error = {0};
+	bool changed;
+
+	(void)state;
+	put(BUNDLE_PROFILE_ALLOWED, "");
+	put(BUNDLE_PROFILE_DOMAINS, "");
+	put(BUNDLE_LIVE_ALLOWED, "192.0.2.1\n203.0.113.4");
+	assert_int_equal(bundle_policy_load(&bundle, &sums, &policy, &error), -EUCLEAN);
+	assert_non_null(strstr(error.text, "live.allowed: its last line does not end"));
+	assert_null(policy);
+	assert_int_equal(bundle_list_change(&bundle, BUNDLE_ALLOW, &rule, &changed, NULL), -EUCLEAN);
+	assert_content(BUNDLE_LIVE_ALLOWED, "192.0.2.1\n203.0.113.4");
+	put(BUNDLE_LIVE_ALLOWED, "");
+	put(BUNDLE_DENY_LIST, "203.0.113.4");
+	assert_int_equal(bundle_policy_load(&bundle, &sums, &policy, NULL), -EUCLEAN);
+	put(BUNDLE_DENY_LIST, "203.0.113.44\n");
+	assert_int_equal(bundle_policy_load(&bundle, &sums, &policy, NULL), 0);
+	policy_free(policy);
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -283,6 +309,7 @@ int main(void)
 		in_folder(the_later_of_allow_and_deny_wins_whatever_the_port),
 		in_folder(a_change_keeps_comments_and_order_and_removes_duplicates),
 		in_folder(a_change_that_cannot_hold_is_refused_and_changes_nothing),
+		in_folder(a_list_that_was_cut_short_is_refused_by_who_reads_it_and_who_changes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
