@@ -25,6 +25,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@
 #define SETTLED_MS       250
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   5000
+#define RETRY_MS         100
 #define END_PATIENCE_MS  300 /* less than the hook has with this process */
 
 struct supervisor {
@@ -243,6 +245,16 @@ static void tick(struct supervisor *supervisor)
 	}
 }
 
+/* Nothing can be waited for: no memory, or fewer descriptors than are waited for. That may pass, so this process goes on, but not
+ * beyond its container's end. Returns as turn(). */
+static int wait_failed(const struct supervisor *supervisor)
+{
+	if (errno == EINTR)
+		return -1;
+	nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
+	return pidfd_send_signal(supervisor->what->init_fd, 0, NULL, 0) && errno == ESRCH ? 0 : -1;
+}
+
 /* One turn. Returns -1 to go on, otherwise the exit status. */
 static int turn(struct supervisor *supervisor)
 {
@@ -265,7 +277,7 @@ static int turn(struct supervisor *supervisor)
 	};
 	count = poll(watched, sizeof(watched) / sizeof(*watched), (int)wait_ms);
 	if (count < 0)
-		return errno == EINTR ? -1 : 1;
+		return wait_failed(supervisor);
 	if (watched[0].revents || watched[1].revents)
 		return 0;
 	if (watched[3].revents) /* first what it has said, then how it ended */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -355,6 +356,21 @@ static void a_worker_that_hangs_is_replaced_within_seconds(void **state)
 	assert_non_null(strstr(log, "did not answer any more and was ended; it is started again"));
 }
 
+/* With so few that it cannot even wait; then a worker cannot be started either. */
+static void a_supervisor_without_descriptors_goes_on_when_it_has_some_again(void **state)
+{
+	struct rlimit none = {3, 0}, before;
+
+	(void)state;
+	assert_int_equal(prlimit(rig.proxy, RLIMIT_NOFILE, NULL, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(prlimit(rig.proxy, RLIMIT_NOFILE, &none, NULL), 0);
+	kill(rig_worker(&rig), SIGKILL);
+	assert_false(asks("few-1.allowed.test", 300));
+	assert_int_equal(prlimit(rig.proxy, RLIMIT_NOFILE, &before, NULL), 0);
+	assert_true(asks("few2-1.allowed.test", 5000));
+}
+
 static void reload_loses_no_query(void **state)
 {
 	unsigned before = worker_ask(2000).serial, restarts = worker_ask(2000).restarts, lost;
@@ -639,6 +655,7 @@ int main(void)
 		cmocka_unit_test(each_restart_is_in_the_audit_log),
 		cmocka_unit_test(a_worker_that_hangs_is_replaced_within_seconds),
 		cmocka_unit_test(reload_loses_no_query),
+		cmocka_unit_test(a_supervisor_without_descriptors_goes_on_when_it_has_some_again),
 		cmocka_unit_test(the_next_worker_goes_by_the_lists_of_now),
 		cmocka_unit_test(what_nobody_can_name_does_not_outlive_its_worker),
 		cmocka_unit_test(neither_process_has_more_than_net_admin),
