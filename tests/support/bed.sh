@@ -109,6 +109,7 @@ launch() {	# KIND (bed|plain) SUITE CMD...
 	exec env -i PATH="$BED_PATH" HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 		BED_KIND="$kind" BED_SUITE="$suite" BED_ROOT="$root" BED_OUT="$out" BED_CHECKOUT="$BED_CHECKOUT" BED_PREFIX="${SHIELD_PREFIX:-$out/prefix}" \
 		SHIELD_BED_USERS="${SHIELD_BED_USERS:-root tb1 tb2}" SHIELD_NO_SKIP="${SHIELD_NO_SKIP:-}" \
+		SHIELD_FULL="${SHIELD_FULL:-}" SHIELD_SEED="${SHIELD_SEED:-}" \
 		unshare --mount --net --pid --uts --ipc --fork --kill-child --propagation private bash "$SELF" __inner "$@"
 }
 
@@ -245,14 +246,20 @@ inner_network() {
 	ip -n world -6 addr add 2001:db8:1::53/128 dev lo nodad
 	ip route add default via 10.99.0.1
 	ip -6 route add default via fd99::1
-	# Whatever arrives at a DNS port and is not for the world's resolver has walked around the forwarder.
+	# Whatever arrives at a DNS port and is not for the world's resolver has walked around the forwarder. What a script's containers may reach
+	# it says with judge_begin of lib.sh; whatever arrives for another address of the world is forbidden.
 	ip netns exec world nft -f - <<-'END'
 	table inet judge {
 		counter stray { }
+		counter forbidden { }
+		set fine_v4 { type ipv4_addr; }
+		set fine_v6 { type ipv6_addr; }
 		chain input {
 			type filter hook input priority 0;
 			ip daddr 10.99.0.1 accept
 			ip6 daddr fd99::1 accept
+			ip daddr { 198.51.100.0/24, 203.0.113.0/24 } ip daddr != @fine_v4 counter name forbidden
+			ip6 daddr 2001:db8:1::/64 ip6 daddr != @fine_v6 counter name forbidden
 			meta l4proto { tcp, udp } th dport { 53, 853 } counter name stray
 		}
 	}

@@ -103,6 +103,22 @@ never_asked() { ! asked_world "$1"; }
 stray_dns() { ip netns exec world nft -j list counter inet judge stray | grep -o '"packets": *[0-9]*' | grep -o '[0-9]*$'; }
 no_stray_dns() { [ "$(stray_dns)" = 0 ] || { stray_dns; cat /srv/bed/rogue.log; return 1; }; }
 
+judge_begin() {	# ADDRESS... : from now on whatever reaches an address of the world that is not one of these was forbidden
+	local address
+	for address; do
+		case $address in
+		*:*) ip netns exec world nft add element inet judge fine_v6 "{ $address }" ;;
+		*) ip netns exec world nft add element inet judge fine_v4 "{ $address }" ;;
+		esac
+	done
+	ip netns exec world nft reset counter inet judge forbidden >/dev/null
+}
+forbidden() { ip netns exec world nft list counter inet judge forbidden | sed -n 's/.*packets \([0-9]*\) .*/\1/p'; }
+none_left() {	# SENTENCE : and the judge begins to count anew
+	check_equal "$1: nothing forbidden left" 0 "$(forbidden)"
+	ip netns exec world nft reset counter inet judge forbidden >/dev/null
+}
+
 supervisors() { pgrep -f '^[^ ]*terok-shield-supervisor' || true; }	# one for each container's forwarder
 proxies() { pgrep -f '^[^ ]*terok-shield-proxy' || true; }	# and its worker
 no_proxies() { [ -z "$(supervisors)$(proxies)" ]; }
