@@ -3,13 +3,6 @@
 . "$(dirname "$0")/../support/lib.sh"
 profile my allowed.test
 pod run --rm $image true >/dev/null 2>&1	# podman's own pause process and mounts are there from here on
-census() {
-	echo "processes $(pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark' | wc -l)"
-	echo "sockets $(ss -Hxl 2>/dev/null | grep -c 'control\.sock')"
-	echo "mounts $(wc -l </proc/self/mounts)"
-	echo "files $(find /run/netns /run/user/*/netns 2>/dev/null | grep -vE '/(world|netns)$' | grep -v rootless | wc -l)"
-}
-none_running() { ! pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark'; }
 eventually 5 none_running
 before=$(census)
 check "a shielded container starts" shield run web --profiles my -- -d $image sleep 600

@@ -123,6 +123,15 @@ supervisors() { pgrep -f '^[^ ]*terok-shield-supervisor' || true; }	# one for ea
 proxies() { pgrep -f '^[^ ]*terok-shield-proxy' || true; }	# and its worker
 no_proxies() { [ -z "$(supervisors)$(proxies)" ]; }
 
+census() {	# what there is of containers: processes, control sockets, mounts, network namespaces, what runtime and shield keep of those that run
+	echo "processes $(pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark' | wc -l)"
+	echo "sockets $(ss -Hxl 2>/dev/null | grep -c 'control\.sock')"
+	echo "mounts $(wc -l </proc/self/mounts)"
+	echo "files $(find /run/netns /run/user/*/netns 2>/dev/null | grep -vE '/(world|netns)$' | grep -v rootless | wc -l)"
+	echo "records $(find /run/crun /run/user/*/crun "$containers" -mindepth 1 \( -name runtime.json -o -name control.sock -o -name status -o -path "$containers/*/.*" \) 2>/dev/null | wc -l)"
+}
+none_running() { ! pgrep -f 'terok-shield|conmon|slirp4netns|pasta|aardvark'; }
+
 finish() {	# the last line of every script
 	echo "end of $(basename "$0" .sh) $mode $suite"
 	[ "$failures" = 0 ]
