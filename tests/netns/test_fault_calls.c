@@ -199,7 +199,7 @@ static void end_try(const struct inject_site *site, int error)
 			inject_name(site->number, &usual), site->ordinal, error ? strerrorname_np(error) : "");
 	}
 	status = arena_hook(&matrix.arena, "poststop", matrix.inject);
-	empty = arena_is_empty(&matrix.arena, 3000);
+	empty = arena_is_empty(&matrix.arena, 10000);
 	inject_stop(matrix.inject);
 	works = matrix_next_start_works(&matrix);
 	snprintf(came, sizeof(came), WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",

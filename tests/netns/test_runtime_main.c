@@ -11,10 +11,13 @@
 #include "base/text.h"
 #include "hook/program.h"
 #include "own_netns.h"
+#include "support/inject.h"
 
 /* crun comes as far as the createRuntime hooks; what is to run then does not exist. */
-#define CONFIG(annotations)                                                                                                                \
-	"{\"ociVersion\":\"1.0.0\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/none\"],\"cwd\":\"/\",\"capabilities\":{}},"   \
+#define CONFIG(annotations) CONFIG_OF("/none", annotations)
+#define CONFIG_OF(program, annotations)                                                                                                    \
+	"{\"ociVersion\":\"1.0.0\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"" program                                       \
+	"\",\"true\"],\"cwd\":\"/\",\"capabilities\":{}},"                                                                                 \
 	"\"root\":{\"path\":\"root\"},\"mounts\":[],\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}],"              \
 	"\"resources\":{}},"                                                                                                               \
 	"\"annotations\":{" annotations "}}"
@@ -144,6 +147,80 @@ static void what_cannot_be_shielded_is_not_handed_on(void **context)
 	}
 }
 
+/* ---- each of its system calls fails ---- */
+
+#define BUSYBOX "/bin/busybox"
+
+static void shim_become(void *context)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)context;
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null_fd, fd);
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* which could not attach to a process that is traced */
+	if (chdir(folder) == 0)
+		execl(in_folder("libexec/crun"), in_folder("libexec/crun"), "--root", "r", "--cgroup-manager", "disabled", "create",
+			"--bundle", "oci", "id", NULL);
+}
+
+/* What podman does. Returns whether a container was made. */
+static bool create_traced(struct inject *inject)
+{
+	int status;
+
+	file_make("oci/config.json", CONFIG_OF("/busybox", "\"terok.shield.profiles\":\"a\""), 0600);
+	unlink(in_folder("called"));
+	inject_start(inject, shim_become, NULL);
+	status = inject_wait(inject);
+	inject_stop(inject);
+	call("/usr/bin/crun --root r --cgroup-manager disabled delete --force id");
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The hook refuses here, so whatever is made was made without it. */
+static void whichever_call_of_the_shim_fails_no_container_is_made_without_the_hook(void **context)
+{
+	const char *missing = access(BUSYBOX, X_OK) ? "there is no " BUSYBOX : inject_missing();
+	struct inject_site *sites;
+	struct inject *inject;
+	unsigned count, failed = 0;
+
+	(void)context;
+	if (missing) {
+		print_message("%s\n", missing);
+		skip();
+	}
+	assert_int_equal(call("cp " BUSYBOX " oci/root/busybox"), 0);
+	file_make("oci/config.json", CONFIG_OF("/busybox", "\"a\":\"b\""), 0600);
+	assert_int_equal(call("libexec/crun --root r --cgroup-manager disabled create --bundle oci without </dev/null >/dev/null"), 0);
+	call("/usr/bin/crun --root r --cgroup-manager disabled delete --force without");
+
+	inject = inject_new();
+	inject->roles[0] = "terok-shield-runtime";
+	inject->armed = false;
+	assert_false(create_traced(inject));
+	assert_true(file_has("called", "createRuntime\n"));
+	count = inject->count;
+	sites = calloc(count, sizeof(*sites));
+	assert_non_null(sites);
+	memcpy(sites, inject->sites, count * sizeof(*sites));
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = inject_name(sites[i].number, &inject->error);
+
+		if (!inject->error)
+			continue;
+		inject->armed = true;
+		inject->site = sites[i];
+		if (create_traced(inject))
+			fail_msg("%s #%u fails, and a container is made without the hook", name, sites[i].ordinal);
+		failed += inject->done;
+	}
+	free(sites);
+	print_message("%u system calls failed in turn\n", failed);
+	assert_true(failed > 30);
+}
+
 /* crun takes cgroups in one form only, and not every machine has them so. */
 static void cgroups_arrange(void)
 {
@@ -197,6 +274,7 @@ int main(void)
 		TEST(a_bundle_without_annotations_runs_no_hook),
 		TEST(without_its_hook_the_shim_starts_nothing_and_says_why),
 		TEST(what_cannot_be_shielded_is_not_handed_on),
+		TEST(whichever_call_of_the_shim_fails_no_container_is_made_without_the_hook),
 	};
 
 	if (access("/usr/bin/crun", X_OK) != 0) {

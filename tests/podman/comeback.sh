@@ -101,13 +101,15 @@ pod rm -f -t 0 web >/dev/null 2>&1
 quadlet=/usr/libexec/podman/quadlet
 if [ -x $quadlet ]; then
 	mapfile -t flags < <(shield prepare web --profiles my --json | tr -d '\n' | sed 's/^\[ *//; s/ *\]$//; s/", *"/"\n"/g' | sed 's/^"//; s/"$//')
-	mkdir -p $units/web.d
+	mkdir $units/quadlet
 	{
 		printf '[Container]\nImage=%s\nContainerName=web\nExec=sh -c "%s exec sleep 600"\nPodmanArgs=' $image "$attack"
 		printf '%s ' "${flags[@]/#--name/}" | sed 's/  web $//'
 		printf '\n'
-	} >$units/web.d/web.container
-	QUADLET_UNIT_DIRS=$units/web.d $quadlet -dryrun "$([ $mode = rootless ] && echo -user)" 2>/dev/null | sed -n '/^---web.service---/,$p' >$units/quadlet.service
+	} >$units/quadlet/web.container
+	whose=()
+	[ $mode = rootful ] || whose=(-user)
+	QUADLET_UNIT_DIRS=$units/quadlet $quadlet -dryrun "${whose[@]}" >$units/quadlet.service 2>/dev/null
 	check_output "quadlet makes a unit" 'terok.shield.profiles=my' cat $units/quadlet.service
 	check "quadlet's unit starts it" unit "$(unit_line ExecStart $units/quadlet.service)"
 	shielded "made by quadlet's unit"

@@ -68,7 +68,7 @@ static const struct {
 	CALL(accept4, EMFILE), CALL(clone, EAGAIN), CALL(execve, ENOENT), CALL(execveat, ENOENT), CALL(wait4, EINVAL), CALL(waitid, EINVAL),
 	CALL(kill, EPERM), CALL(setsid, EPERM), CALL(setns, EPERM), CALL(prctl, EINVAL), CALL(capget, EPERM), CALL(capset, EPERM),
 	CALL(prlimit64, EPERM), CALL(pidfd_open, EMFILE), CALL(pidfd_send_signal, ENOSYS), CALL(signalfd4, EMFILE), CALL(getrandom, ENOSYS),
-	CALL(futex, ENOMEM), CALL(landlock_create_ruleset, ENOSYS), CALL(landlock_add_rule, ENOMEM), CALL(landlock_restrict_self, E2BIG),
+	CALL(futex, EINTR), CALL(landlock_create_ruleset, ENOSYS), CALL(landlock_add_rule, ENOMEM), CALL(landlock_restrict_self, E2BIG),
 	CALL(ppoll, ENOMEM), CALL(sched_getaffinity, EINVAL), CALL(sigaltstack, ENOMEM), CALL(uname, EFAULT), CALL(sysinfo, EFAULT),
 	CALL(clock_gettime, EINVAL), CALL(clock_nanosleep, EINTR), CALL(rseq, ENOSYS), CALL(set_robust_list, EINVAL),
 	CALL(epoll_create1, EMFILE), CALL(epoll_ctl, ENOMEM), CALL(eventfd2, EMFILE), CALL(timerfd_create, EMFILE),

@@ -15,6 +15,7 @@
 #include "state/control.h"
 
 #define PATIENCE_MS 6000
+#define END_MS      10000 /* a sanitizer looks for leaks at the end */
 #define ROWS_MIN    40
 
 void matrix_pause_ms(unsigned ms)
@@ -63,7 +64,7 @@ bool matrix_next_start_works(struct matrix *matrix)
 		works = arena_allowed(&matrix->arena, PATIENCE_MS) >= 0;
 	}
 	arena_container_end(&matrix->arena);
-	return matrix_hook(matrix, "poststop", NULL) && arena_is_empty(&matrix->arena, 3000) && works;
+	return matrix_hook(matrix, "poststop", NULL) && arena_is_empty(&matrix->arena, END_MS) && works;
 }
 
 void matrix_row(struct matrix *matrix, const char *what, const char *came, unsigned left, const char *complaint)
@@ -114,12 +115,12 @@ void matrix_try(struct matrix *matrix, const struct fault *fault, struct inject 
 			strncmp(matrix->arena.said, "terok-shield-hook: ", 19) ? matrix->arena.said : matrix->arena.said + 19);
 	}
 	arena_container_end(&matrix->arena);
-	if (with && !arena_is_empty(&matrix->arena, 3000))
+	if (with && !arena_is_empty(&matrix->arena, END_MS))
 		complaint = "a process was left behind";
 	if (with)
 		inject_stop(with);
 	matrix_hook(matrix, "poststop", NULL);
-	if (!arena_is_empty(&matrix->arena, 3000))
+	if (!arena_is_empty(&matrix->arena, END_MS))
 		complaint = "a process was left behind";
 	left = arena_left(&matrix->arena) - left;
 	if (fault->after)
