@@ -2,7 +2,7 @@
 # Many starts and stops, and many containers at once: each is shielded, and nothing of them is left.
 #   SHIELD_FULL=1 : 200 starts and stops and 100 containers instead of a few.
 . "$(dirname "$0")/../support/lib.sh"
-starts=5 crowd=6
+starts=4 crowd=5
 [ -z "${SHIELD_FULL:-}" ] || { starts=200; crowd=100; }
 profile my =allowed.test
 printf 'reject: reset\n' | as "$user" tee "$configuration/config.yml" >/dev/null
