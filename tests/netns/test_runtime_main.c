@@ -153,28 +153,32 @@ static void what_cannot_be_shielded_is_not_handed_on(void **context)
 
 static void shim_become(void *context)
 {
+	const char *id = context;
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	(void)context;
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null_fd, fd);
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* which could not attach to a process that is traced */
 	if (chdir(folder) == 0)
 		execl(in_folder("libexec/crun"), in_folder("libexec/crun"), "--root", "r", "--cgroup-manager", "disabled", "create",
-			"--bundle", "oci", "id", NULL);
+			"--bundle", "oci", id, NULL);
 }
 
 /* What podman does. Returns whether a container was made. */
 static bool create_traced(struct inject *inject)
 {
+	static unsigned serial;
+	char id[16], delete[128];
 	int status;
 
+	snprintf(id, sizeof(id), "id%u", serial++); /* one that nothing was left of */
 	file_make("oci/config.json", CONFIG_OF("/busybox", "\"terok.shield.profiles\":\"a\""), 0600);
 	unlink(in_folder("called"));
-	inject_start(inject, shim_become, NULL);
+	inject_start(inject, shim_become, id);
 	status = inject_wait(inject);
 	inject_stop(inject);
-	call("/usr/bin/crun --root r --cgroup-manager disabled delete --force id");
+	snprintf(delete, sizeof(delete), "/usr/bin/crun --root r --cgroup-manager disabled delete --force %s", id);
+	call(delete);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
