@@ -94,7 +94,7 @@ static int stopped_check(const struct bundle *bundle, const char *name, struct e
 		return error_set(error, unreadable.code, "%s", unreadable.text);
 	cleanup_fd int init_fd = bundle_process_open(runtime.init_pid, runtime.init_start);
 	cleanup_fd int proxy_fd = bundle_process_open(runtime.proxy_pid, runtime.proxy_start);
-	if (init_fd < 0 && proxy_fd < 0)
+	if (init_fd == -ESRCH && proxy_fd == -ESRCH)
 		return 0;
 	return error_set(error, EBUSY, "%s runs; stop it first: podman stop %s", name, name);
 }

@@ -165,6 +165,8 @@ int container_open(struct container *container, const struct command_options *op
 	if (rc)
 		return rc;
 	cleanup_fd int init_fd = bundle_process_open(container->runtime.init_pid, container->runtime.init_start);
+	if (init_fd < 0 && init_fd != -ESRCH)
+		return error_errno(error, -init_fd, "cannot tell whether the container runs");
 	container->running = init_fd >= 0;
 	return 0;
 }

@@ -307,7 +307,7 @@ static int running_check(const struct bundle *bundle, const struct podman_flags 
 		return 0;
 	cleanup_fd int init_fd = bundle_process_open(runtime.init_pid, runtime.init_start);
 	cleanup_fd int proxy_fd = bundle_process_open(runtime.proxy_pid, runtime.proxy_start);
-	if (init_fd < 0 && proxy_fd < 0)
+	if (init_fd == -ESRCH && proxy_fd == -ESRCH)
 		return 0;
 	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first%s", runtime.container_id,
 		podman ? ", or add --replace behind --" : "");

@@ -175,11 +175,14 @@ static int predecessor_end(struct creation *creation, struct error *error)
 	if (rc) /* none; or cut short by a crash, and then what it named is gone */
 		return 0;
 	init_fd = bundle_process_open(old.init_pid, old.init_start);
+	proxy_fd = bundle_process_open(old.proxy_pid, old.proxy_start);
+	if ((init_fd < 0 && init_fd != -ESRCH) || (proxy_fd < 0 && proxy_fd != -ESRCH))
+		return error_errno(error, init_fd < 0 && init_fd != -ESRCH ? -init_fd : -proxy_fd,
+			"cannot tell whether container %.12s still runs with this state folder", old.container_id);
 	if (init_fd >= 0 && (old.init_pid != creation->runtime.init_pid || old.init_start != creation->runtime.init_start))
 		return error_set(error, EBUSY,
 			"container %.12s runs with this state folder already: stop it, or choose another name or --state-dir",
 			old.container_id);
-	proxy_fd = bundle_process_open(old.proxy_pid, old.proxy_start);
 	if (proxy_fd >= 0)
 		forwarder_end(proxy_fd, OLD_FORWARDER_PATIENCE_MS);
 	return 0;

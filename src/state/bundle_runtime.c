@@ -85,18 +85,20 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 	char name[64];
 	const char *field;
 	unsigned long long value;
+	int result;
 
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	if (file_read(AT_FDCWD, name, PROC_MAX, &data, NULL))
-		return -ESRCH;
+	result = file_read(AT_FDCWD, name, PROC_MAX, &data, NULL);
+	if (result)
+		return result == -ENOENT ? -ESRCH : result;
 	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
 	field = strrchr(data, ')');
 	for (unsigned number = 2; field && number < 22; number++)
 		field = strchr(field + 1, ' ');
 	if (!field || sscanf(field, "%llu", &value) != 1)
-		return -ESRCH;
+		return -EIO;
 	*start = value;
 	return 0;
 }
@@ -105,6 +107,7 @@ int bundle_process_open(pid_t pid, uint64_t start)
 {
 	cleanup_fd int fd = -1;
 	uint64_t found;
+	int result;
 
 	if (pid <= 0)
 		return -ESRCH;
@@ -112,9 +115,10 @@ int bundle_process_open(pid_t pid, uint64_t start)
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return errno == EINVAL ? -ESRCH : -errno;
-	if (bundle_process_start(pid, &found) || found != start)
-		return -ESRCH;
-	return take_fd(fd);
+	result = bundle_process_start(pid, &found);
+	if (result)
+		return result;
+	return found == start ? take_fd(fd) : -ESRCH;
 }
 
 int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error)

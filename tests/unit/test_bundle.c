@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -726,6 +727,16 @@ static void a_process_is_told_from_a_later_one_with_its_pid(void **state)
 	assert_int_equal(bundle_process_open(child, start + 1), -ESRCH);
 	poll_fd.fd = bundle_process_open(child, start);
 	assert_true(poll_fd.fd >= 0);
+	/* without descriptors, and with one, it cannot be told, which is not the same as gone */
+	for (rlim_t more = 1; more <= 2; more++) {
+		struct rlimit before, few;
+
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+		few = (struct rlimit){(rlim_t)poll_fd.fd + more, before.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		assert_int_equal(bundle_process_open(child, start), -EMFILE);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	}
 	assert_int_equal(poll(&poll_fd, 1, 0), 0);
 	kill(child, SIGKILL);
 	assert_int_equal(poll(&poll_fd, 1, 5000), 1);
