@@ -24,19 +24,13 @@ victim() {	# which process of the bed is meant; the newest of that kind
 	crun) pgrep -n -f '^[^ ]*crun .*create ' ;;
 	esac
 }
-# Waits for the process, then up to so many milliseconds, and kills it. What it was is said in $killed.
+# Waits for the process as long as the start goes on, then up to so many milliseconds, and kills it.
 kill_when_there() {	# WHO MS
-	local pid='' tries=2000
-	while [ -z "$pid" ] && [ $tries -gt 0 ]; do
-		pid=$(victim "$1")
-		tries=$((tries - 1))
-	done
+	local pid=''
+	while [ -z "$pid" ] && kill -0 $starting 2>/dev/null; do pid=$(victim "$1"); done
+	[ -n "$pid" ] || return 0
 	sleep "0.$(printf %03d $((RANDOM % $2)))"
 	kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
-}
-# What came of a start in which somebody was killed.
-count_outcome() {
-	if running; then started=$((started + 1)); else refused=$((refused + 1)); fi
 }
 
 # One process, killed at moments of starts. SPAN_MS: how long after it came it is there.
@@ -48,7 +42,7 @@ kills_at_start() {	# WHO SPAN_MS
 		kill_when_there "$who" "$2"
 		wait $starting
 		sleep 0.2	# for what started to attack
-		count_outcome
+		if running; then started=$((started + 1)); else refused=$((refused + 1)); fi
 		eventually 10 remove || stuck=$((stuck + 1))
 		eventually 5 no_proxies || stuck=$((stuck + 1))
 	done
