@@ -28,7 +28,7 @@ shielded "after podman kill and start"
 # The installation goes away while the container is stopped.
 pod stop -t 0 web >/dev/null 2>&1
 mount -t tmpfs tmpfs /opt/terok-shield
-check_failure "podman start fails while terok-shield is not installed" '.' as "$user" timeout 60 podman start web
+check_failure "podman start fails while terok-shield is not installed, and says what is missing" 'terok-shield' as "$user" timeout 60 podman start web
 check_output "and the container does not run" 'false $' pod inspect -f '{{.State.Running}}' web
 umount /opt/terok-shield
 check "podman start works when it is installed again" pod start web

@@ -425,7 +425,7 @@ unsigned arena_left(struct arena *arena)
 /* Whether some child of this process was one of the programs. */
 static bool one_is_left(void)
 {
-	static const char *const names[] = {"terok-shield-ho", "terok-shield-su", "terok-shield-pr"}; /* as far as the kernel keeps them */
+	static const char prefix[] = "terok-shield-";
 	cleanup_stream FILE *children = NULL;
 	char path[64];
 	int pid;
@@ -442,9 +442,8 @@ static bool one_is_left(void)
 		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 		if (file_read(AT_FDCWD, path, 64, &name, NULL))
 			continue;
-		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-			if (strncmp(name, names[i], strlen(names[i])) == 0)
-				return true;
+		if (strncmp(name, prefix, strlen(prefix)) == 0)
+			return true;
 	}
 	return false;
 }
