@@ -38,6 +38,7 @@
 #include "fw/nft.h"
 #include "fw/ruleset.h"
 #include "fw/verify.h"
+#include "hook/admit.h"
 #include "hook/forwarder.h"
 #include "hook/watchdog.h"
 #include "state/audit.h"
@@ -100,24 +101,6 @@ static int bundle_admit(struct creation *creation, struct error *error)
 			"the state folder was written by terok-shield %s, the container by %s: remove it and use terok-shield run again",
 			SHOWN(creation->identity.version), SHOWN(annotations->version));
 	return 0;
-}
-
-static int container_admit(const struct oci_state *state, struct error *error)
-{
-	cleanup_fd int folder_fd = open(state->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_free char *json = NULL;
-	struct oci_config config;
-	size_t length;
-	int rc;
-
-	if (folder_fd < 0)
-		return error_errno(error, errno, "cannot open the runtime's folder %s", SHOWN(state->bundle));
-	rc = file_read(folder_fd, "config.json", OCI_CONFIG_MAX, &json, &length);
-	if (rc)
-		return error_errno(
-			error, -rc, "cannot read %s/config.json, by which the container's capabilities are checked", SHOWN(state->bundle));
-	rc = oci_config_parse(&config, json, length, error);
-	return rc ? rc : oci_config_check(&config, error);
 }
 
 /* ---- namespace ---- */
@@ -313,7 +296,7 @@ static int creation_prepare(struct creation *creation, struct error *error)
 	int rc = bundle_admit(creation, error);
 
 	if (!rc)
-		rc = container_admit(creation->state, error);
+		rc = admit_container(creation->state->bundle, error);
 	if (!rc)
 		rc = namespace_open(creation, error);
 	if (rc)

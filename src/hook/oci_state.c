@@ -1,91 +1,11 @@
 /* Parsing of the OCI state and of config.json with cJSON. */
 #include "hook/oci_state.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/text.h"
-
-static void document_free(cJSON **document)
-{
-	cJSON_Delete(*document);
-}
-#define cleanup_document __attribute__((cleanup(document_free)))
-
-/* `what` names the document in messages. NULL and an error for anything but one whole JSON object. */
-static cJSON *document_parse(const char *json, size_t length, const char *what, struct error *error)
-{
-	cJSON *document = cJSON_ParseWithLengthOpts(json, length + 1, NULL, true);
-
-	if (!document || strlen(json) != length) {
-		cJSON_Delete(document);
-		error_set(error, EINVAL, "%s is not JSON", what);
-		return NULL;
-	}
-	if (!cJSON_IsObject(document)) {
-		cJSON_Delete(document);
-		error_set(error, EINVAL, "%s is not a JSON object", what);
-		return NULL;
-	}
-	return document;
-}
-
-/* A member, NULL when it is not there. Two of one name are refused: which of them counts is every reader's own choice. */
-static int member_find(const cJSON *object, const char *name, const cJSON **member, struct error *error)
-{
-	const cJSON *item;
-
-	*member = NULL;
-	cJSON_ArrayForEach(item, object) {
-		if (!item->string || strcmp(item->string, name) != 0)
-			continue;
-		if (*member)
-			return error_set(error, EINVAL, "\"%s\" is there twice", name);
-		*member = item;
-	}
-	return 0;
-}
-
-static int member_object(const cJSON *object, const char *name, const cJSON **member, struct error *error)
-{
-	int rc = member_find(object, name, member, error);
-
-	if (!rc && *member && !cJSON_IsObject(*member))
-		return error_set(error, EINVAL, "\"%s\" is not an object", name);
-	return rc;
-}
-
-static int member_array(const cJSON *object, const char *name, const cJSON **member, struct error *error)
-{
-	int rc = member_find(object, name, member, error);
-
-	if (!rc && *member && !cJSON_IsArray(*member))
-		return error_set(error, EINVAL, "\"%s\" is not an array", name);
-	return rc;
-}
-
-static int string_copy(const cJSON *item, const char *name, char *buffer, size_t size, struct error *error)
-{
-	if (!cJSON_IsString(item))
-		return error_set(error, EINVAL, "\"%s\" is not a string", name);
-	if (strlen(item->valuestring) >= size)
-		return error_set(error, EINVAL, "\"%s\" has more than %zu octets", name, size - 1);
-	strcpy(buffer, item->valuestring);
-	return 0;
-}
-
-static int member_string(const cJSON *object, const char *name, char *buffer, size_t size, struct error *error)
-{
-	const cJSON *item;
-	int rc = member_find(object, name, &item, error);
-
-	if (rc)
-		return rc;
-	if (!item)
-		return error_set(error, EINVAL, "\"%s\" is missing", name);
-	return string_copy(item, name, buffer, size, error);
-}
+#include "hook/document.h"
 
 static int annotations_parse(struct oci_annotations *annotations, const cJSON *state, struct error *error)
 {
@@ -98,21 +18,20 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 		{"terok.shield.version", offsetof(struct oci_annotations, version), sizeof(annotations->version)},
 	};
 	const cJSON *object, *item;
-	int rc = member_object(state, "annotations", &object, error);
+	int rc = document_object(state, "annotations", &object, error);
 
 	if (rc || !object)
 		return rc;
-	cJSON_ArrayForEach(item, object)
-		if (!cJSON_IsString(item))
-			return error_set(error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
+	cJSON_ArrayForEach(item, object) if (!cJSON_IsString(item)) return error_set(
+		error, EINVAL, "annotation '%s' is not a string", text_escaped((char[128]){0}, 128, item->string));
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
-		rc = member_find(object, wanted[i].name, &item, error);
+		rc = document_find(object, wanted[i].name, &item, error);
 		if (!rc && item)
-			rc = string_copy(item, wanted[i].name, (char *)annotations + wanted[i].offset, wanted[i].size, error);
+			rc = document_string_copy(item, wanted[i].name, (char *)annotations + wanted[i].offset, wanted[i].size, error);
 		if (rc)
 			return rc;
 	}
-	rc = member_find(object, "terok.shield.profiles", &item, error);
+	rc = document_find(object, "terok.shield.profiles", &item, error);
 	annotations->profiles = item != NULL;
 	return rc;
 }
@@ -120,7 +39,7 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 static int pid_parse(pid_t *pid, const cJSON *state, struct error *error)
 {
 	const cJSON *item;
-	int rc = member_find(state, "pid", &item, error);
+	int rc = document_find(state, "pid", &item, error);
 
 	*pid = 0;
 	if (rc || !item) /* a stopped container has none */
@@ -141,15 +60,15 @@ int oci_state_parse(struct oci_state *state, const char *json, size_t length, st
 	if (!document)
 		return -EINVAL;
 	memset(state, 0, sizeof(*state));
-	rc = member_string(document, "id", state->id, sizeof(state->id), error);
+	rc = document_string(document, "id", state->id, sizeof(state->id), error);
 	if (!rc && (!*state->id || state->id[strspn(state->id, id_characters)]))
 		rc = error_set(error, EINVAL, "\"id\" is not a container id");
 	if (!rc)
-		rc = member_string(document, "bundle", state->bundle, sizeof(state->bundle), error);
+		rc = document_string(document, "bundle", state->bundle, sizeof(state->bundle), error);
 	if (!rc && *state->bundle != '/')
 		rc = error_set(error, EINVAL, "\"bundle\" is not an absolute path");
 	if (!rc)
-		rc = member_string(document, "status", status, sizeof(status), error);
+		rc = document_string(document, "status", status, sizeof(status), error);
 	if (!rc)
 		rc = pid_parse(&state->pid, document, error);
 	if (!rc)
@@ -177,13 +96,14 @@ static const struct {
 static int capability_set_parse(uint32_t *bits, const cJSON *capabilities, const char *set_name, struct error *error)
 {
 	const cJSON *set, *item;
-	int rc = member_find(capabilities, set_name, &set, error);
+	int rc = document_find(capabilities, set_name, &set, error);
 
 	if (rc || !set || cJSON_IsNull(set))
 		return rc;
 	if (!cJSON_IsArray(set))
 		return error_set(error, EINVAL, "\"%s\" is not an array", set_name);
-	cJSON_ArrayForEach(item, set) {
+	cJSON_ArrayForEach(item, set)
+	{
 		if (!cJSON_IsString(item))
 			return error_set(error, EINVAL, "\"%s\" has an element that is not a string", set_name);
 		for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
@@ -201,14 +121,14 @@ static int capabilities_parse(uint32_t *bits, const cJSON *document, struct erro
 {
 	static const char *const sets[] = {"bounding", "effective", "permitted", "inheritable", "ambient"};
 	const cJSON *process, *capabilities;
-	int rc = member_object(document, "process", &process, error);
+	int rc = document_object(document, "process", &process, error);
 
 	*bits = 0;
 	if (rc)
 		return rc;
 	if (!process)
 		return error_set(error, EINVAL, "\"process\" is missing");
-	rc = member_object(process, "capabilities", &capabilities, error);
+	rc = document_object(process, "capabilities", &capabilities, error);
 	if (rc)
 		return rc;
 	if (!capabilities) /* some runtimes then drop all, others none */
@@ -222,21 +142,22 @@ static int namespaces_parse(struct oci_config *config, const cJSON *document, st
 {
 	const cJSON *section, *namespaces, *item, *path;
 	char type[32];
-	int rc = member_object(document, "linux", &section, error);
+	int rc = document_object(document, "linux", &section, error);
 
 	if (rc)
 		return rc;
 	if (!section)
 		return error_set(error, EINVAL, "\"linux\" is missing");
-	rc = member_array(section, "namespaces", &namespaces, error);
+	rc = document_array(section, "namespaces", &namespaces, error);
 	if (rc)
 		return rc;
-	cJSON_ArrayForEach(item, namespaces) {
+	cJSON_ArrayForEach(item, namespaces)
+	{
 		if (!cJSON_IsObject(item))
 			return error_set(error, EINVAL, "\"linux.namespaces\" has an element that is not an object");
-		rc = member_string(item, "type", type, sizeof(type), error);
+		rc = document_string(item, "type", type, sizeof(type), error);
 		if (!rc)
-			rc = member_find(item, "path", &path, error);
+			rc = document_find(item, "path", &path, error);
 		if (rc)
 			return rc;
 		if (path && !cJSON_IsString(path))

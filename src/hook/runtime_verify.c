@@ -2,11 +2,8 @@
 #include "hook/runtime_verify.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -16,7 +13,6 @@
 
 #define STATE_TIMEOUT_MS  10000
 #define VERIFY_TIMEOUT_MS 90000 /* more than verify takes when nothing answers */
-#define OUTPUT_MAX        (1u << 20)
 
 bool runtime_verify_is_wanted(const char *program)
 {
@@ -28,38 +24,6 @@ bool runtime_verify_is_wanted(const char *program)
 }
 
 /* ---- programs ---- */
-
-/* Runs a program, its standard output (and error, where both are wanted) into output. Returns its exit status, or a negative errno. */
-static int capture(char *const arguments[], bool both, unsigned timeout_ms, struct text *output)
-{
-	int ends[2], status, rc;
-	pid_t child;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
-	child = fork();
-	if (child == 0) {
-		if (dup2(ends[1], STDOUT_FILENO) < 0 || (both && dup2(ends[1], STDERR_FILENO) < 0))
-			_exit(127);
-		execv(arguments[0], arguments);
-		_exit(127);
-	}
-	rc = child < 0 ? -errno : 0;
-	close(ends[1]);
-	if (!rc)
-		rc = file_read_pipe(ends[0], OUTPUT_MAX, timeout_ms, output);
-	close(ends[0]);
-	if (child < 0)
-		return rc;
-	if (rc)
-		kill(child, SIGKILL);
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (rc)
-		return rc;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
-}
 
 /* The real runtime with the caller's global options and another command. */
 static int runtime_ask(
@@ -79,7 +43,7 @@ static int runtime_ask(
 		arguments[i] = argv[i];
 	for (size_t i = 0; i < extra; i++)
 		arguments[count + i] = (char *)words[i];
-	rc = capture(arguments, false, STATE_TIMEOUT_MS, output);
+	rc = program_capture(arguments, false, STATE_TIMEOUT_MS, output);
 	free(arguments);
 	return rc;
 }
@@ -115,8 +79,8 @@ static int shield_verify(const struct oci_state *state, struct error *error)
 	if (rc)
 		return rc;
 	/* Whatever the annotations are, as options' values they are no options. */
-	rc = capture((char *[]){program, "verify", "--starting", "--task-state-dir", (char *)annotations->state_dir, "--container-id",
-			     (char *)annotations->name, NULL},
+	rc = program_capture((char *[]){program, "verify", "--starting", "--task-state-dir", (char *)annotations->state_dir,
+				     "--container-id", (char *)annotations->name, NULL},
 		true, VERIFY_TIMEOUT_MS, &output);
 	if (rc == 0)
 		return 0;

@@ -1,8 +1,8 @@
-/* The JSON scanner and the insertion of hooks.
+/* The insertion of hooks.
  *
  * Theory of operation. One recursive pass over the document checks all of it. On the way, a visitor for members is called at the few
  * levels that matter (top, annotations, hooks, a hook's list, an entry) and notes spans of text. Afterwards at most two edits are made, in
- * the order of their offsets. Keys are compared after their escapes are undone, as the runtime that reads the result will.
+ * the order of their offsets.
  */
 #include "hook/splice.h"
 
@@ -10,215 +10,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "hook/scan.h"
+
 #define HOOK_NAME         "terok-shield-hook"
 #define ANNOTATION_PREFIX "terok.shield."
 #define STAGE_COUNT       2
 
 static const char *const stage_names[STAGE_COUNT] = {"createRuntime", "poststop"};
-
-/* ---- the scanner ---- */
-
-struct scan {
-	const char *at, *end;
-	unsigned depth;
-};
-
-/* Called with the scan at a member's value; must scan it. key and its length: between the quotes, escapes as they are. */
-typedef bool member_visitor(struct scan *scan, void *context, const char *key, size_t length);
-/* The same for an element of an array. */
-typedef bool element_visitor(struct scan *scan, void *context);
-
-static void scan_blanks(struct scan *scan)
-{
-	while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
-		scan->at++;
-}
-
-static bool scan_is(const struct scan *scan, char character)
-{
-	return scan->at < scan->end && *scan->at == character;
-}
-
-static bool scan_take(struct scan *scan, char character)
-{
-	if (!scan_is(scan, character))
-		return false;
-	scan->at++;
-	return true;
-}
-
-static int hex_digit(char character)
-{
-	if (character >= '0' && character <= '9')
-		return character - '0';
-	if (character >= 'a' && character <= 'f')
-		return character - 'a' + 10;
-	if (character >= 'A' && character <= 'F')
-		return character - 'A' + 10;
-	return -1;
-}
-
-static bool scan_escape(struct scan *scan)
-{
-	if (scan->at == scan->end)
-		return false;
-	if (*scan->at != 'u')
-		return strchr("\"\\/bfnrt", *scan->at) && *scan->at++;
-	scan->at++;
-	for (int i = 0; i < 4; i++, scan->at++)
-		if (scan->at == scan->end || hex_digit(*scan->at) < 0)
-			return false;
-	return true;
-}
-
-/* text and length: between the quotes. */
-static bool scan_string(struct scan *scan, const char **text, size_t *length)
-{
-	if (!scan_take(scan, '"'))
-		return false;
-	*text = scan->at;
-	while (scan->at < scan->end) {
-		char character = *scan->at++;
-
-		if (character == '"') {
-			*length = (size_t)(scan->at - 1 - *text);
-			return true;
-		}
-		if ((unsigned char)character < 0x20 || (character == '\\' && !scan_escape(scan)))
-			return false;
-	}
-	return false;
-}
-
-static bool scan_digits(struct scan *scan)
-{
-	const char *first = scan->at;
-
-	while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
-		scan->at++;
-	return scan->at > first;
-}
-
-static bool scan_number(struct scan *scan)
-{
-	scan_take(scan, '-');
-	if (!scan_take(scan, '0') && !scan_digits(scan))
-		return false;
-	if (scan_take(scan, '.') && !scan_digits(scan))
-		return false;
-	if (scan_take(scan, 'e') || scan_take(scan, 'E')) {
-		if (!scan_take(scan, '+'))
-			scan_take(scan, '-');
-		return scan_digits(scan);
-	}
-	return true;
-}
-
-static bool scan_word(struct scan *scan, const char *word)
-{
-	size_t length = strlen(word);
-
-	if ((size_t)(scan->end - scan->at) < length || memcmp(scan->at, word, length) != 0)
-		return false;
-	scan->at += length;
-	return true;
-}
-
-static bool scan_value(struct scan *scan);
-
-/* visit: NULL to check only. */
-static bool scan_object(struct scan *scan, member_visitor *visit, void *context)
-{
-	const char *key;
-	size_t length;
-
-	if (!scan_take(scan, '{') || ++scan->depth > SPLICE_DEPTH_MAX)
-		return false;
-	scan_blanks(scan);
-	if (!scan_is(scan, '}')) {
-		do {
-			scan_blanks(scan);
-			if (!scan_string(scan, &key, &length))
-				return false;
-			scan_blanks(scan);
-			if (!scan_take(scan, ':'))
-				return false;
-			scan_blanks(scan);
-			if (!(visit ? visit(scan, context, key, length) : scan_value(scan)))
-				return false;
-			scan_blanks(scan);
-		} while (scan_take(scan, ','));
-	}
-	scan->depth--;
-	return scan_take(scan, '}');
-}
-
-static bool scan_array(struct scan *scan, element_visitor *visit, void *context)
-{
-	if (!scan_take(scan, '[') || ++scan->depth > SPLICE_DEPTH_MAX)
-		return false;
-	scan_blanks(scan);
-	if (!scan_is(scan, ']')) {
-		do {
-			scan_blanks(scan);
-			if (!(visit ? visit(scan, context) : scan_value(scan)))
-				return false;
-			scan_blanks(scan);
-		} while (scan_take(scan, ','));
-	}
-	scan->depth--;
-	return scan_take(scan, ']');
-}
-
-static bool scan_value(struct scan *scan)
-{
-	const char *text;
-	size_t length;
-
-	if (scan->at == scan->end)
-		return false;
-	switch (*scan->at) {
-	case '{':
-		return scan_object(scan, NULL, NULL);
-	case '[':
-		return scan_array(scan, NULL, NULL);
-	case '"':
-		return scan_string(scan, &text, &length);
-	case 't':
-		return scan_word(scan, "true");
-	case 'f':
-		return scan_word(scan, "false");
-	case 'n':
-		return scan_word(scan, "null");
-	default:
-		return scan_number(scan);
-	}
-}
-
-/* Undoes the escapes of a string that was scanned; cut at size - 1. Characters above U+007F become '?': nothing we look for has one. */
-static void string_decode(const char *text, size_t length, char *buffer, size_t size)
-{
-	static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
-	const char *end = text + length;
-	size_t used = 0;
-
-	while (text < end && used < size - 1) {
-		char character = *text++;
-
-		if (character == '\\' && *text != 'u') {
-			character = strchr(escapes, *text++)[1];
-		} else if (character == '\\') {
-			int unit = 0;
-
-			for (int i = 1; i <= 4; i++)
-				unit = unit << 4 | hex_digit(text[i]);
-			text += 5;
-			character = unit > 0 && unit < 0x80 ? (char)unit : '?';
-		}
-		buffer[used++] = character;
-	}
-	buffer[used] = '\0';
-}
 
 /* ---- what is looked for ---- */
 
@@ -269,7 +67,7 @@ static bool argument_visit(struct scan *scan, void *context)
 		return scan_value(scan);
 	if (!scan_string(scan, &text, &length))
 		return fail(entry->document, "an argument of a hook is not a string");
-	string_decode(text, length, decoded, sizeof(decoded));
+	scan_decode(text, length, decoded, sizeof(decoded));
 	entry->stage_is_ours = strcmp(decoded, stage_names[entry->document->stage]) == 0;
 	return true;
 }
@@ -281,7 +79,7 @@ static bool entry_member_visit(struct scan *scan, void *context, const char *key
 	const char *text, *slash;
 	size_t length;
 
-	string_decode(key, key_length, decoded, sizeof(decoded));
+	scan_decode(key, key_length, decoded, sizeof(decoded));
 	if (strcmp(decoded, "args") == 0 && !is_null(scan)) {
 		entry->argument = 0;
 		return scan_array(scan, argument_visit, entry);
@@ -290,7 +88,7 @@ static bool entry_member_visit(struct scan *scan, void *context, const char *key
 		return scan_value(scan);
 	if (!scan_string(scan, &text, &length))
 		return fail(entry->document, "the path of a hook is not a string");
-	string_decode(text, length, decoded, sizeof(decoded));
+	scan_decode(text, length, decoded, sizeof(decoded));
 	slash = strrchr(decoded, '/');
 	entry->path_is_ours = slash && strcmp(slash + 1, HOOK_NAME) == 0;
 	return true;
@@ -332,7 +130,7 @@ static bool hooks_member_visit(struct scan *scan, void *context, const char *key
 	char decoded[32];
 
 	document->hooks_empty = false;
-	string_decode(key, length, decoded, sizeof(decoded));
+	scan_decode(key, length, decoded, sizeof(decoded));
 	for (size_t i = 0; i < STAGE_COUNT; i++)
 		if (strcmp(decoded, stage_names[i]) == 0)
 			return stage_visit(scan, document, i);
@@ -344,7 +142,7 @@ static bool annotation_visit(struct scan *scan, void *context, const char *key, 
 	struct document *document = context;
 	char decoded[sizeof(ANNOTATION_PREFIX)];
 
-	string_decode(key, length, decoded, sizeof(decoded));
+	scan_decode(key, length, decoded, sizeof(decoded));
 	document->shielded |= strcmp(decoded, ANNOTATION_PREFIX) == 0;
 	return scan_value(scan);
 }
@@ -369,7 +167,7 @@ static bool top_member_visit(struct scan *scan, void *context, const char *key, 
 	struct document *document = context;
 	char decoded[32];
 
-	string_decode(key, length, decoded, sizeof(decoded));
+	scan_decode(key, length, decoded, sizeof(decoded));
 	if (strcmp(decoded, "hooks") == 0)
 		return hooks_visit(scan, document);
 	if (strcmp(decoded, "annotations") != 0)

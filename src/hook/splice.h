@@ -1,14 +1,10 @@
-/* Hooks put into the text of a config.json, with every other octet of it left as it is.
- *
- * The document is not parsed into values and printed again: a limit of 2^64-1 would come out as another number, since JSON libraries keep
- * numbers as doubles. A strict scanner (RFC 8259) finds the places, and text is put there. Pure: no I/O. */
+/* Hooks put into the text of a config.json, with every other octet of it left as it is. Pure: no I/O. */
 #ifndef HOOK_SPLICE_H
 #define HOOK_SPLICE_H
 
 #include "base/error.h"
 #include "base/text.h"
 
-#define SPLICE_DEPTH_MAX      64 /* of nested arrays and objects */
 #define SPLICE_HOOK_TIMEOUT_S 20 /* for the runtime: longer than the hook's own deadline */
 
 enum splice_outcome {

@@ -80,6 +80,11 @@ int bundle_write_volatile(const struct bundle *bundle, const char *name, const v
 /* Unlinks; a file that is not there is no error. */
 int bundle_remove(const struct bundle *bundle, const char *name, struct error *error);
 
+/* Removes every file that the shield made, the settings first; what others put there stays. The caller holds the lock and knows that nothing runs. */
+int bundle_erase(const struct bundle *bundle, struct error *error);
+/* Removes the folder after that. -ENOTEMPTY when something of others is in it. */
+int bundle_erase_folder(const struct bundle *bundle, struct error *error);
+
 /* ---- identity and settings (settings.json) ---- */
 
 #define BUNDLE_PROFILES_MAX 64

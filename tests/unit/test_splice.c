@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hook/scan.h"
 #include "hook/splice.h"
 
 #define HOOK     "/l/terok-shield-hook"
@@ -192,10 +193,10 @@ static void a_member_of_the_wrong_type_or_twice_is_refused(void **context)
 
 static void nesting_is_bounded(void **context)
 {
-	char json[3 * SPLICE_DEPTH_MAX] = "{\"a\":";
+	char json[3 * SCAN_DEPTH_MAX] = "{\"a\":";
 	enum splice_outcome outcome;
 	cleanup_text struct text out = {0};
-	size_t start = strlen(json), depth = SPLICE_DEPTH_MAX - 1; /* the object itself is the first */
+	size_t start = strlen(json), depth = SCAN_DEPTH_MAX - 1; /* the object itself is the first */
 
 	(void)context;
 	memset(json + start, '[', depth);
