@@ -7,7 +7,7 @@ bad=0
 
 complain() { echo "tree: $*"; bad=1; }
 
-# base <- policy <- {config, state, dns, fw} <- {supervisor, proxy, hook, cli}; siblings do not include each other.
+# base <- policy <- {config, state, dns, fw} <- {supervisor, proxy, node, hook, cli}; siblings do not include each other.
 declare -A may=(
 	[base]="base"
 	[policy]="base policy"
@@ -17,6 +17,7 @@ declare -A may=(
 	[fw]="base policy fw"
 	[proxy]="base policy config state dns fw proxy"
 	[supervisor]="base policy state fw supervisor"
+	[node]="base policy config state node"
 	[hook]="base policy config state dns fw hook"
 	[cli]="base policy config state dns fw cli"
 )

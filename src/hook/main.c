@@ -11,17 +11,23 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "hook/create_runtime.h"
+#include "hook/join.h"
 #include "hook/oci_state.h"
 #include "hook/poststop.h"
 #include "hook/watchdog.h"
 
 #define DEADLINE_S 15 /* shorter than the time the runtime gives the hook: then the reason gets written */
 
+static int create_or_join(const struct oci_state *state, struct error *error)
+{
+	return *state->annotations.sandbox ? join(state, error) : create_runtime(state, error);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct oci_state *state, struct error *error);
 } stages[] = {
-	{"createRuntime", create_runtime},
+	{"createRuntime", create_or_join},
 	{"poststop", poststop},
 };
 

@@ -16,6 +16,7 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 		{"terok.shield.state_dir", offsetof(struct oci_annotations, state_dir), sizeof(annotations->state_dir)},
 		{"terok.shield.name", offsetof(struct oci_annotations, name), sizeof(annotations->name)},
 		{"terok.shield.version", offsetof(struct oci_annotations, version), sizeof(annotations->version)},
+		{"terok.shield.sandbox", offsetof(struct oci_annotations, sandbox), sizeof(annotations->sandbox)},
 	};
 	const cJSON *object, *item;
 	int rc = document_object(state, "annotations", &object, error);
@@ -117,9 +118,18 @@ static int capability_set_parse(uint32_t *bits, const cJSON *capabilities, const
 	return 0;
 }
 
-static int capabilities_parse(uint32_t *bits, const cJSON *document, struct error *error)
+static int capability_sets_parse(uint32_t *bits, const cJSON *capabilities, struct error *error)
 {
 	static const char *const sets[] = {"bounding", "effective", "permitted", "inheritable", "ambient"};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets) && !rc; i++)
+		rc = capability_set_parse(bits, capabilities, sets[i], error);
+	return rc;
+}
+
+static int capabilities_parse(uint32_t *bits, const cJSON *document, struct error *error)
+{
 	const cJSON *process, *capabilities;
 	int rc = document_object(document, "process", &process, error);
 
@@ -133,9 +143,7 @@ static int capabilities_parse(uint32_t *bits, const cJSON *document, struct erro
 		return rc;
 	if (!capabilities) /* some runtimes then drop all, others none */
 		return error_set(error, EINVAL, "\"process.capabilities\" is missing");
-	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets) && !rc; i++)
-		rc = capability_set_parse(bits, capabilities, sets[i], error);
-	return rc;
+	return capability_sets_parse(bits, capabilities, error);
 }
 
 static int namespaces_parse(struct oci_config *config, const cJSON *document, struct error *error)
@@ -164,6 +172,7 @@ static int namespaces_parse(struct oci_config *config, const cJSON *document, st
 			return error_set(error, EINVAL, "\"path\" of a namespace is not a string");
 		config->own_network |= strcmp(type, "network") == 0;
 		config->own_pids |= strcmp(type, "pid") == 0 && (!path || !*path->valuestring);
+		config->named_pids |= strcmp(type, "pid") == 0;
 	}
 	return 0;
 }
@@ -182,17 +191,43 @@ int oci_config_parse(struct oci_config *config, const char *json, size_t length,
 	return rc ? error_prefix(error, "config.json") : 0;
 }
 
-int oci_config_check(const struct oci_config *config, struct error *error)
+int oci_process_parse(struct oci_config *config, const char *json, size_t length, struct error *error)
 {
-	if (!config->own_network)
-		return error_set(error, EPERM,
-			"the container would share the host's network, and a shield would close the host: leave out --network host");
+	cleanup_document cJSON *document = document_parse(json, length, "the process", error);
+	const cJSON *capabilities;
+	int rc;
+
+	if (!document)
+		return -EINVAL;
+	memset(config, 0, sizeof(*config));
+	rc = document_object(document, "capabilities", &capabilities, error);
+	if (!rc && capabilities) /* without, it gets the container's */
+		rc = capability_sets_parse(&config->capabilities, capabilities, error);
+	return rc ? error_prefix(error, "the process") : 0;
+}
+
+bool oci_config_capability(const struct oci_config *config, const char **name, const char **reason)
+{
 	for (size_t i = 0; i < OCI_CAPABILITY_COUNT; i++) {
 		if (!(config->capabilities & 1u << i) || (i == OCI_CAP_SYS_PTRACE && config->own_pids))
 			continue;
-		return error_set(error, EPERM,
-			"the container would have %s, which %s: leave out --privileged and --cap-add of it, or add --cap-drop %s",
-			refused[i].name, refused[i].reason, refused[i].name + strlen("CAP_"));
+		*name = refused[i].name;
+		*reason = refused[i].reason;
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+int oci_config_check(const struct oci_config *config, struct error *error)
+{
+	const char *name, *reason;
+
+	if (!config->own_network)
+		return error_set(error, EPERM,
+			"the container would share the host's network, and a shield would close the host: leave out --network host");
+	if (!oci_config_capability(config, &name, &reason))
+		return 0;
+	return error_set(error, EPERM,
+		"the container would have %s, which %s: leave out --privileged and --cap-add of it, or add --cap-drop %s", name, reason,
+		name + strlen("CAP_"));
 }

@@ -20,6 +20,7 @@ struct oci_annotations {
 	char state_dir[PATH_MAX]; /* terok.shield.state_dir */
 	char name[129];           /* terok.shield.name */
 	char version[32];         /* terok.shield.version */
+	char sandbox[65];         /* terok.shield.sandbox: the container joins the shield of that sandbox, see join.h */
 	bool profiles;            /* terok.shield.profiles is there: the container wants a shield */
 };
 
@@ -51,10 +52,17 @@ struct oci_config {
 	uint32_t capabilities; /* bits of enum oci_capability that any of the five sets grants */
 	bool own_network;      /* a network namespace is named: not the host's */
 	bool own_pids;         /* a pid namespace made for this container, shared with nobody */
+	bool named_pids;       /* a pid namespace is named, its own or another's: not the host's */
 };
 
 /* Parses config.json of an OCI bundle; json as above. Errors: -EINVAL. */
 int oci_config_parse(struct oci_config *config, const char *json, size_t length, struct error *error);
+
+/* The same of a process alone, as the runtime's `exec --process` takes it: the capabilities, where it names any. */
+int oci_process_parse(struct oci_config *config, const char *json, size_t length, struct error *error);
+
+/* The first capability that undoes a shield: its name, and what it can do. false: there is none. */
+bool oci_config_capability(const struct oci_config *config, const char **name, const char **reason);
 
 /* Refuses (-EPERM, with the remedy) what the shield cannot hold: the host's network, and capabilities that undo it. */
 int oci_config_check(const struct oci_config *config, struct error *error);

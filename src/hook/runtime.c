@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -138,6 +139,14 @@ int runtime_call_parse(struct runtime_call *call, int argc, char *const argv[], 
 	return error_set(error, EINVAL, "'%s' is no command that is known not to start a container", SHOWN(argv[at]));
 }
 
+bool runtime_is_called_in(const char *program, const char *folder)
+{
+	const char *slash = strrchr(program, '/');
+	size_t before = slash ? (size_t)(slash - program) : 0, length = strlen(folder);
+
+	return before > length && slash[-(ptrdiff_t)length - 1] == '/' && memcmp(slash - length, folder, length) == 0;
+}
+
 /* ---- the real runtime ---- */
 
 static const char *const podman_folders[] = {
@@ -188,15 +197,22 @@ int runtime_find(const char *name, const char *const folders[], char path[PATH_M
 
 /* ---- the bundle ---- */
 
-/* podman writes config.json anew at every start: after a crash nobody reads this one. */
-static int config_replace(int folder_fd, const struct text *content, struct error *error)
+int runtime_config_read(int bundle_fd, char **json, size_t *length, struct error *error)
+{
+	int rc = file_read(bundle_fd, CONFIG_NAME, CONFIG_MAX, json, length);
+
+	return rc ? error_errno(error, -rc, "cannot read %s", CONFIG_NAME) : 0;
+}
+
+/* Whoever calls writes config.json anew for every start: after a crash nobody reads this one. */
+int runtime_config_replace(int bundle_fd, const struct text *content, struct error *error)
 {
 	struct stat old;
 	int rc;
 
-	if (fstatat(folder_fd, CONFIG_NAME, &old, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(bundle_fd, CONFIG_NAME, &old, AT_SYMLINK_NOFOLLOW) != 0)
 		return error_errno(error, errno, "cannot examine %s", CONFIG_NAME);
-	rc = file_replace_volatile(folder_fd, CONFIG_NAME, old.st_mode & 07777, old.st_uid, old.st_gid, content->data, content->length);
+	rc = file_replace_volatile(bundle_fd, CONFIG_NAME, old.st_mode & 07777, old.st_uid, old.st_gid, content->data, content->length);
 	return rc ? error_errno(error, -rc, CONFIG_NAME ": cannot replace it") : 0;
 }
 
@@ -207,10 +223,10 @@ static int config_shield(int folder_fd, bool refuse, struct error *error)
 	enum splice_outcome outcome;
 	char hook_path[PATH_MAX];
 	size_t length;
-	int rc = file_read(folder_fd, CONFIG_NAME, CONFIG_MAX, &json, &length);
+	int rc = runtime_config_read(folder_fd, &json, &length, error);
 
 	if (rc)
-		return error_errno(error, -rc, "cannot read %s", CONFIG_NAME);
+		return rc;
 	/* Without the hook's program a bundle that wants a shield fails; others do not need it. */
 	if (program_beside(hook_path, "terok-shield-hook", NULL) != 0)
 		*hook_path = '\0';
@@ -224,7 +240,7 @@ static int config_shield(int folder_fd, bool refuse, struct error *error)
 	if (outcome == SPLICE_COMPLETE)
 		return 0;
 	rc = program_beside(hook_path, "terok-shield-hook", error);
-	return rc ? rc : config_replace(folder_fd, &changed, error);
+	return rc ? rc : runtime_config_replace(folder_fd, &changed, error);
 }
 
 int runtime_bundle_shield(const char *bundle, bool refuse, struct error *error)

@@ -5,15 +5,19 @@
 #include <unistd.h>
 
 #include "hook/runtime.h"
+#include "hook/runtime_kubernetes.h"
 #include "hook/runtime_verify.h"
 
 static int shield_and_find(struct runtime_call *call, int argc, char *const argv[], char path[PATH_MAX], struct error *error)
 {
+	bool kubernetes = runtime_is_called_in(argv[0], "kubernetes");
 	const char *slash = strrchr(argv[0], '/');
 	int rc = runtime_call_parse(call, argc, argv, error);
 
 	if (!rc)
-		rc = runtime_find(slash ? slash + 1 : argv[0], NULL, path, error);
+		rc = runtime_find(slash ? slash + 1 : argv[0], kubernetes ? runtime_kubernetes_folders : NULL, path, error);
+	if (!rc && kubernetes)
+		return runtime_kubernetes(call, argc, argv, error);
 	if (!rc && (call->action == RUNTIME_CREATE || call->action == RUNTIME_RESTORE))
 		rc = runtime_bundle_shield(call->bundle, call->action == RUNTIME_RESTORE, error);
 	if (!rc && runtime_verify_is_wanted(argv[0]))

@@ -16,11 +16,7 @@
 
 bool runtime_verify_is_wanted(const char *program)
 {
-	static const char folder[] = "/verify/";
-	const char *slash = strrchr(program, '/');
-	size_t length = sizeof(folder) - 1;
-
-	return slash && (size_t)(slash + 1 - program) >= length && memcmp(slash + 1 - length, folder, length) == 0;
+	return runtime_is_called_in(program, "verify");
 }
 
 /* ---- programs ---- */
