@@ -383,6 +383,122 @@ static void the_state_that_was_asked_for_comes_back(void **context)
 	}
 }
 
+/* A process in the network namespace of another. */
+static pid_t joiner_start(pid_t other)
+{
+	cleanup_fd int netns_fd = netns_open(other, NULL);
+	int ready[2];
+	char octet;
+	pid_t pid;
+
+	assert_true(netns_fd >= 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (netns_enter(netns_fd, NULL))
+			_exit(1);
+		(void)!write(ready[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &octet, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+/* What the hook is told of another container of a pod whose sandbox is `web`. */
+static void tell_of_joiner(pid_t pid)
+{
+	told.pid = pid;
+	told.id = OTHER_ID;
+	told.extra = "\"terok.shield.profiles\":\"\",\"terok.shield.sandbox\":\"web\",";
+}
+
+static void join_fails(const char *text)
+{
+	cleanup_free char *log = NULL;
+
+	assert_int_equal(hook_run("createRuntime"), 1);
+	if (!strstr(last_stderr, text))
+		fail_msg("%s", last_stderr);
+	log = file_content("bundle/" BUNDLE_HOOK_ERROR);
+	assert_non_null(strstr(log, text));
+	assert_true(audit_has(text));
+}
+
+static int accept_all(void *context, struct error *error)
+{
+	(void)context;
+	return nft_apply("insert rule inet terok_shield output accept", error);
+}
+
+static void a_container_of_a_sandbox_joins_and_changes_nothing(void **context)
+{
+	static const enum shield_state states[] = {SHIELD_UP, SHIELD_BLOCK};
+	pid_t forwarder, joiner = joiner_start(container);
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		assert_int_equal(bundle_state_write(&bundle, states[i], NULL), 0);
+		told.pid = container;
+		told.id = ID;
+		told.extra = "\"terok.shield.profiles\":\"\",";
+		hook_must("createRuntime");
+		forwarder = forwarder_pid();
+		tell_of_joiner(joiner);
+		hook_must("createRuntime");
+		assert_int_equal(state_seen(), states[i]);
+		assert_int_equal(forwarder_pid(), forwarder);
+	}
+	told.pid = 0;
+	hook_must("poststop"); /* of the container that joined */
+	assert_int_equal(forwarder_pid(), forwarder);
+	assert_true(exists("bundle/" BUNDLE_RUNTIME));
+	process_kill(joiner);
+}
+
+static void who_is_not_behind_the_shield_does_not_join(void **context)
+{
+	pid_t joiner = joiner_start(container), stranger = container_start(true), host = container_start(false);
+	cleanup_fd int netns_fd = netns_open(container, NULL);
+
+	(void)context;
+	tell_of_joiner(joiner);
+	join_fails("the sandbox has no shield that runs");
+	told.pid = container;
+	told.id = ID;
+	told.extra = "\"terok.shield.profiles\":\"\",";
+	hook_must("createRuntime");
+
+	tell_of_joiner(stranger);
+	join_fails("not in the network namespace of its sandbox");
+	tell_of_joiner(host);
+	join_fails("not in the network namespace of its sandbox");
+	tell_of_joiner(joiner);
+	told.extra = "\"terok.shield.sandbox\":\"other\",";
+	join_fails("belongs to sandbox 'web', not to 'other'");
+	tell_of_joiner(joiner);
+	file_make("oci/config.json",
+		"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_NET_RAW\"]}},\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}",
+		0644);
+	join_fails("CAP_NET_RAW");
+	file_make("oci/config.json", CONFIG, 0644);
+	hook_must("createRuntime");
+	assert_int_equal(netns_run(netns_fd, accept_all, NULL, NULL), 0);
+	join_fails("the rules of the sandbox are not what they should be");
+	process_kill(forwarder_pid());
+	join_fails("the sandbox's forwarder is gone");
+	process_kill(container);
+	container = 0;
+	join_fails("the sandbox's process is gone");
+	process_kill(joiner);
+	process_kill(stranger);
+	process_kill(host);
+}
+
 static void break_no_forwarder(void)
 {
 	unlink(in_folder("libexec/terok-shield-supervisor"));
@@ -601,7 +717,8 @@ static const struct failure {
 	{"bundle of an older format", break_older_format, "has format 1, this program reads 2", false},
 	{"bundle of a newer format", break_newer_format, "has format 3, this program reads 2", false},
 	{"settings with a wrong octet", break_settings_octet, "settings.json: its checksum is not right", false},
-	{"the networks of another run", break_other_allowed, "profile.allowed: it is not the one that settings.json was written with", false},
+	{"the networks of another run", break_other_allowed, "profile.allowed: it is not the one that settings.json was written with",
+		false},
 	{"the names of another run", break_other_domains, "profile.domains: it is not the one that settings.json was written with", false},
 	{"bundle of another name", break_name, "belongs to container 'web', not to 'other'", false},
 	{"no profiles annotation", break_profiles_annotation, "called by mistake", true},
@@ -753,6 +870,8 @@ int main(void)
 		TEST(a_start_after_a_death_without_poststop_replaces_the_forwarder),
 		TEST(a_runtime_record_cut_short_by_a_crash_does_not_stop_a_start),
 		TEST(the_state_that_was_asked_for_comes_back),
+		TEST(a_container_of_a_sandbox_joins_and_changes_nothing),
+		TEST(who_is_not_behind_the_shield_does_not_join),
 		TEST(every_failure_is_told_and_leaves_nothing_behind),
 		TEST(what_is_no_state_is_refused),
 	};
