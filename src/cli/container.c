@@ -171,6 +171,11 @@ int container_open(struct container *container, const struct command_options *op
 	return 0;
 }
 
+bool container_is_pod(const struct container *container)
+{
+	return container->running && strcmp(container->identity.container, container->runtime.container_id) == 0;
+}
+
 void container_close(struct container *container)
 {
 	bundle_identity_free(&container->identity);

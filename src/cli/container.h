@@ -24,6 +24,9 @@ int container_open(struct container *container, const struct command_options *op
 void container_close(struct container *container);
 #define cleanup_container __attribute__((cleanup(container_close)))
 
+/* True for the sandbox of a Kubernetes pod, which is named by its id (src/node); podman's containers never are. */
+bool container_is_pod(const struct container *container);
+
 /* The names of all bundles below the state root, sorted; free each and the array. None when the folder is missing. */
 int container_names(const struct command_options *options, char ***names, size_t *count, struct error *error);
 void container_names_free(char **names, size_t count);

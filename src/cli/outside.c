@@ -218,6 +218,10 @@ void outside_check_resolv_conf(const struct container *container, struct checks 
 	struct stat status;
 	char path[64];
 	size_t length = 0;
+	if (container_is_pod(container)) {
+		checks_set(checks, CHECK_RESOLV_CONF, CHECK_NEEDLESS, "a pod's is the cluster's: what it asks for is captured");
+		return;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)container->runtime.init_pid);
 	cleanup_fd int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = root_fd < 0 ? -1 : (int)syscall(SYS_openat2, root_fd, "etc/resolv.conf", &how, sizeof(how));
@@ -291,6 +295,10 @@ void outside_check_next_start(
 		return;
 	if (starting) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_OK, "the shield's runtime starts it now, and its programs are there");
+		return;
+	}
+	if (container_is_pod(container)) {
+		checks_set(checks, CHECK_NEXT_START, CHECK_NEEDLESS, "a pod's sandbox is not started again: the next is another one");
 		return;
 	}
 	if (runtime_ask(container, &runtime, checks))

@@ -181,6 +181,7 @@ for family in containerd crio; do
 	caps=$default_caps
 	check_failure "$family: nor by an option" "option '--cap' is not supported" call $pod-a exec --cap CAP_NET_ADMIN "$(id_of $pod-a)" true
 	check_output "$family: other commands pass" '"status": ?"running"' call $pod-a state "$(id_of $pod-a)"
+	check "$family: verify finds that it holds, from outside and by trying" node_shield verify "$sandbox"
 
 	check "$family: a second container starts" workload $pod-b
 	shielded "$family, second container" $pod-b
