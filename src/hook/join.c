@@ -43,11 +43,6 @@ static int bundle_admit(struct joining *joining, struct error *error)
 	if (strcmp(joining->identity.container, annotations->sandbox) != 0 || strcmp(annotations->name, annotations->sandbox) != 0)
 		return error_set(error, EPERM, "the state folder belongs to sandbox '%s', not to '%s'", SHOWN(joining->identity.container),
 			SHOWN(annotations->sandbox));
-	/* The sandbox may be of another release, whose rules this one cannot tell from changed ones. */
-	if (strcmp(joining->identity.version, SHIELD_VERSION) != 0)
-		return error_set(error, EPROTO,
-			"the sandbox was made by terok-shield %s and this is %s: delete the pod, its next sandbox will be of this version",
-			SHOWN(joining->identity.version), SHIELD_VERSION);
 	return 0;
 }
 
@@ -110,6 +105,10 @@ static int joining_check(struct joining *joining, struct error *error)
 	ruleset.allowed = policy_allowed_nets(joining->policy);
 	ruleset.denied = policy_denied_nets(joining->policy);
 	rc = netns_run(netns_fd, rules_check, &ruleset, error);
+	/* Of another release the rules are as good when they are the same ones. */
+	if (rc && strcmp(joining->identity.version, SHIELD_VERSION) != 0)
+		return error_prefix(error, "the sandbox was made by terok-shield %s and this is %s, whose rules differ; delete the pod",
+			SHOWN(joining->identity.version), SHIELD_VERSION);
 	return rc ? error_prefix(error, "the rules of the sandbox are not what they should be") : 0;
 }
 

@@ -383,6 +383,8 @@ static void the_state_that_was_asked_for_comes_back(void **context)
 	}
 }
 
+static void settings_make(const char *version);
+
 /* A process in the network namespace of another. */
 static pid_t joiner_start(pid_t other)
 {
@@ -453,6 +455,8 @@ static void a_container_of_a_sandbox_joins_and_changes_nothing(void **context)
 		assert_int_equal(state_seen(), states[i]);
 		assert_int_equal(forwarder_pid(), forwarder);
 	}
+	settings_make("0.9.9"); /* an upgrade, to rules that are the same */
+	hook_must("createRuntime");
 	told.pid = 0;
 	hook_must("poststop"); /* of the container that joined */
 	assert_int_equal(forwarder_pid(), forwarder);
@@ -489,6 +493,9 @@ static void who_is_not_behind_the_shield_does_not_join(void **context)
 	hook_must("createRuntime");
 	assert_int_equal(netns_run(netns_fd, accept_all, NULL, NULL), 0);
 	join_fails("the rules of the sandbox are not what they should be");
+	settings_make("0.9.9");
+	join_fails("the sandbox was made by terok-shield 0.9.9 and this is");
+	settings_make(SHIELD_VERSION);
 	process_kill(forwarder_pid());
 	join_fails("the sandbox's forwarder is gone");
 	process_kill(container);
@@ -563,7 +570,6 @@ static void break_no_profile_list(void)
 {
 	unlink(in_folder("bundle/profile.allowed"));
 }
-static void settings_make(const char *version);
 static void break_profile_list(void)
 {
 	file_make("bundle/profile.allowed", "10.0.0.1/8\n", 0600);
