@@ -101,9 +101,8 @@ static void *upstream_run(void *context)
 		if (watched[1].revents)
 			upstream_tcp_serve(rig);
 		if (watched[0].revents) {
-			struct sockaddr_in from;
-			socklen_t from_length = sizeof(from);
-			ssize_t length = recvfrom(rig->upstream_udp, query, sizeof(query), 0, (struct sockaddr *)&from, &from_length);
+			socklen_t from_length = sizeof(rig->asker);
+			ssize_t length = recvfrom(rig->upstream_udp, query, sizeof(query), 0, (struct sockaddr *)&rig->asker, &from_length);
 			size_t written;
 
 			if (length <= 0)
@@ -111,7 +110,7 @@ static void *upstream_run(void *context)
 			__atomic_add_fetch(&rig->queries, 1, __ATOMIC_SEQ_CST);
 			written = rig->answer(rig->context, query, (size_t)length, false, answer);
 			if (written)
-				sendto(rig->upstream_udp, answer, written, 0, (struct sockaddr *)&from, from_length);
+				sendto(rig->upstream_udp, answer, written, 0, (struct sockaddr *)&rig->asker, from_length);
 		}
 	}
 }
@@ -126,14 +125,34 @@ static int upstream_socket(int type)
 	return fd;
 }
 
-static void upstream_start(struct rig *rig)
+static int upstream_sockets(void *context, struct error *error)
 {
+	struct rig *rig = context;
+
+	(void)error;
 	rig->upstream_udp = upstream_socket(SOCK_DGRAM);
 	rig->upstream_tcp = upstream_socket(SOCK_STREAM);
+	return 0;
+}
+
+static void upstream_start(struct rig *rig)
+{
 	rig->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (pthread_create(&rig->thread, NULL, upstream_run, rig))
 		rig_die("upstream thread");
 }
+
+static void upstream_stop(struct rig *rig)
+{
+	uint64_t one = 1;
+
+	if (write(rig->stop_fd, &one, sizeof(one)) == sizeof(one))
+		pthread_join(rig->thread, NULL);
+	close(rig->stop_fd);
+	close(rig->upstream_udp);
+	close(rig->upstream_tcp);
+}
+
 
 /* ---- folders ---- */
 
@@ -275,6 +294,7 @@ void rig_start(struct rig *rig, const char *domains, const char *networks, rig_a
 	init_start(rig);
 	bundle_make(rig, domains, networks);
 	ruleset_start(rig);
+	upstream_sockets(rig, NULL);
 	upstream_start(rig);
 }
 
@@ -326,17 +346,11 @@ const char *rig_forwarder(struct rig *rig)
 
 void rig_stop(struct rig *rig)
 {
-	uint64_t one = 1;
-
 	kill(rig->init, SIGKILL); /* the forwarder ends with it */
 	waitpid(rig->init, NULL, 0);
 	if (rig->proxy > 0)
 		waitpid(rig->proxy, NULL, 0);
-	if (write(rig->stop_fd, &one, sizeof(one)) == sizeof(one))
-		pthread_join(rig->thread, NULL);
-	close(rig->stop_fd);
-	close(rig->upstream_udp);
-	close(rig->upstream_tcp);
+	upstream_stop(rig);
 	close(rig->init_pidfd);
 	close(rig->inside_fd);
 	close(rig->outside_fd);

@@ -6,6 +6,7 @@
 #ifndef TESTS_SUPPORT_RIG_H
 #define TESTS_SUPPORT_RIG_H
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@ struct rig {
 	rig_answer *answer;
 	void *context;
 	unsigned queries; /* received by it so far, atomically counted */
+	struct sockaddr_in asker; /* who sent the last one by UDP, for the answer function to forge with */
 	pthread_t thread;
 	int upstream_udp, upstream_tcp, stop_fd;
 };
