@@ -395,8 +395,8 @@ static void the_text_says_how_often_and_when(void **state)
 	static const char *const wanted[] = {
 		"# What web used, ",
 		"# Recorded from 2026-11-28 04:30 to 04:40 UTC.\n",
-		"# a.example.com (1), b.example.com (1), c.example.com (1)\n"
-		"*.example.com:443                       # 3 names, 3 connections, 2026-11-28 04:31 to 04:40\n",
+		("# a.example.com (1), b.example.com (1), c.example.com (1)\n"
+		 "*.example.com:443                       # 3 names, 3 connections, 2026-11-28 04:31 to 04:40\n"),
 		"\n# Names.\n",
 		"=pypi.org:443                           # 12 connections, 2026-11-28 04:31 to 04:40\n",
 		"# warning: shared: Amazon CloudFront: ",
