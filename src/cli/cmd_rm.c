@@ -21,6 +21,7 @@
 
 static const char *const files[] = {
 	BUNDLE_SETTINGS,
+	BUNDLE_SHARED,
 	"live.allowed",
 	"live.domains",
 	"profile.allowed",
@@ -29,6 +30,7 @@ static const char *const files[] = {
 	"denied.domains",
 	BUNDLE_STATE,
 	BUNDLE_RUNTIME,
+	BUNDLE_MEMBERS,
 	BUNDLE_RULESET,
 	BUNDLE_RESOLV_CONF,
 	BUNDLE_UPSTREAM,
@@ -98,6 +100,16 @@ static int stopped_check(const struct bundle *bundle, const char *name, struct e
 	return error_set(error, EBUSY, "%s runs; stop it first: podman stop %s", name, name);
 }
 
+/* One that is under another's shield: that one's bundle says whether it lives. */
+static int member_check(const struct container *container, const char *name, struct error *error)
+{
+	for (size_t i = 0; i < container->members.count; i++) {
+		if (strcmp(container->members.list[i].name, name) == 0)
+			return error_set(error, EBUSY, "%s runs; stop it first: podman stop %s", name, name);
+	}
+	return 0;
+}
+
 static int bundle_empty(const struct bundle *bundle, const char *name, struct error *error)
 {
 	cleanup_fd int lock_fd = bundle_lock(bundle, LOCK_TIMEOUT_MS, error);
@@ -126,7 +138,7 @@ static int folder_remove(const struct bundle *bundle, bool shared, struct error 
 /* A folder that somebody named is a bundle when a file in it can only be the shield's: others are called `lock` and `state` too. */
 static bool is_bundle(const struct bundle *bundle)
 {
-	static const char *const own[] = {BUNDLE_SETTINGS, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
+	static const char *const own[] = {BUNDLE_SETTINGS, BUNDLE_SHARED, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
 		"deny.list", "denied.domains", BUNDLE_AUDIT, "hooks/terok-shield-createRuntime.json", "hooks/terok-shield-poststop.json"};
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
 		if (faccessat(bundle->fd, own[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -141,10 +153,16 @@ static int bundle_find(struct bundle *bundle, char name[129], const struct comma
 	cleanup_container struct container container = CONTAINER_INIT;
 	struct error missing = {0};
 	char path[PATH_MAX];
+	struct bundle_shared shared;
 	int rc = container_open(&container, options, &missing);
 	snprintf(name, 129, "%s", rc ? options->container : container.identity.container);
-	if (rc == 0)
-		return bundle_open(bundle, container.bundle.path, error);
+	if (rc == 0) {
+		rc = bundle_open(bundle, container.own, error);
+		if (rc || bundle_shared_read(bundle, &shared, NULL))
+			return rc;
+		snprintf(name, 129, "%s", shared.member);
+		return member_check(&container, name, error);
+	}
 	if (paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0 &&
 		(!options->task_state_dir || is_bundle(bundle)))
 		return 0;
