@@ -10,7 +10,7 @@
 
 static int container_json(const struct container *container, const struct look *look, struct error *error)
 {
-	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray();
+	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray(), *members = cJSON_CreateArray();
 	bool failed = false;
 	output_add(root, "container", output_string(container->identity.container), &failed);
 	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
@@ -23,6 +23,9 @@ static int container_json(const struct container *container, const struct look *
 	for (size_t i = 0; i < container->identity.profile_count; i++)
 		output_add(profiles, NULL, output_string(container->identity.profiles[i]), &failed);
 	output_add(root, "profiles", profiles, &failed);
+	for (size_t i = 0; container->running && i < container->members.count; i++)
+		output_add(members, NULL, output_string(container->members.list[i].name), &failed);
+	output_add(root, "members", members, &failed);
 	output_add(root, "restarts", cJSON_CreateNumber(look->forwarder.restarts), &failed);
 	output_add(root, "forwarder", output_string(*look->forwarder.version ? look->forwarder.version : NULL), &failed);
 	return output_json(root, failed, error);
