@@ -17,12 +17,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "state/control_socket.h"
 
 #define LISTEN_BACKLOG   16
 #define CONNECT_PAUSE_MS 2
 #define SHOWN_MAX        400
 
-static bool is_line(const char *words)
+bool control_is_line(const char *words)
 {
 	size_t length = strlen(words);
 
@@ -32,8 +33,7 @@ static bool is_line(const char *words)
 	return length > 0 && length < CONTROL_LINE_MAX;
 }
 
-/* Waits for events until the deadline. */
-static int wait_for(int fd, short events, int64_t deadline_ms)
+int control_wait(int fd, short events, int64_t deadline_ms)
 {
 	for (;;) {
 		struct pollfd poll_fd = {.fd = fd, .events = events};
@@ -70,7 +70,7 @@ static int connect_by(int file_fd, int64_t deadline_ms)
 	return take_fd(fd);
 }
 
-static int control_connect(const struct bundle *bundle, int64_t deadline_ms, struct error *error)
+int control_connect(const struct bundle *bundle, int64_t deadline_ms, struct error *error)
 {
 	cleanup_fd int file_fd = openat(bundle->fd, BUNDLE_CONTROL_SOCKET, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
@@ -85,7 +85,7 @@ static int control_connect(const struct bundle *bundle, int64_t deadline_ms, str
 	return fd < 0 ? error_errno(error, -fd, "the forwarder's control socket") : fd;
 }
 
-static int send_line(int fd, const char *request, int64_t deadline_ms)
+int control_send(int fd, const char *request, int64_t deadline_ms)
 {
 	char line[CONTROL_LINE_MAX + 1];
 	size_t length = (size_t)snprintf(line, sizeof(line), "%s\n", request), sent = 0;
@@ -98,7 +98,7 @@ static int send_line(int fd, const char *request, int64_t deadline_ms)
 			sent += (size_t)count;
 		else if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		else if ((result = wait_for(fd, POLLOUT, deadline_ms)))
+		else if ((result = control_wait(fd, POLLOUT, deadline_ms)))
 			return result;
 	}
 	return 0;
@@ -110,7 +110,7 @@ static int receive_all(int fd, int64_t deadline_ms, struct text *received)
 	char chunk[4096];
 
 	for (;;) {
-		int result = wait_for(fd, POLLIN, deadline_ms);
+		int result = control_wait(fd, POLLIN, deadline_ms);
 		ssize_t count;
 
 		if (result)
@@ -162,12 +162,12 @@ int control_request(const struct bundle *bundle, const char *request, unsigned t
 	cleanup_fd int fd = -1;
 	int result;
 
-	if (!is_line(request))
+	if (!control_is_line(request))
 		return error_set(error, EINVAL, "a request to the forwarder has to be one line of at most %d octets", CONTROL_LINE_MAX - 1);
 	fd = control_connect(bundle, deadline_ms, error);
 	if (fd < 0)
 		return fd;
-	result = send_line(fd, request, deadline_ms);
+	result = control_send(fd, request, deadline_ms);
 	/* A forwarder that refuses without reading closes early; its answer may be there all the same. */
 	if (result == 0 || result == -EPIPE)
 		result = receive_all(fd, deadline_ms, &received);

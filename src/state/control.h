@@ -1,7 +1,7 @@
 /* The control socket, seen from a client: the CLI and the hook ask the forwarder of a container.
  *
  * One request a connection. The request is one line of words separated by single spaces, at most CONTROL_LINE_MAX octets with its newline. The answer is
- * lines, the last of which is "ok" or "error TEXT"; then the forwarder closes.
+ * lines, the last of which is "ok" or "error TEXT"; then the forwarder closes. What goes on and on instead is in state/control_stream.h.
  *
  *	events			what happens from now on, a JSON object a line, the first of which says hello; has no last line and does not end while the
  *				worker lives and the client keeps its side open (docs/events.md)
