@@ -34,6 +34,7 @@ struct option {
 static const struct option options_table[] = {
 	{"profiles", 0, OPTION_PROFILES, KIND_PROFILES, 0, "P...", "profiles to use, by name; also P,P (default: of the configuration)"},
 	{"all", 0, OPTION_ALL, KIND_SWITCH, AT(all), NULL, "private ranges too"},
+	{"all", 0, OPTION_EVERY, KIND_SWITCH, AT(all), NULL, "every container, those that start later too"},
 	{"down", 0, OPTION_DOWN, KIND_SWITCH, AT(down), NULL, "the ruleset of `down`"},
 	{"raw", 0, OPTION_RAW, KIND_SWITCH, AT(raw), NULL, "only what nft prints"},
 	{"json", 0, OPTION_JSON, KIND_SWITCH, AT(json), NULL, "as JSON (docs/json.md)"},

@@ -77,6 +77,7 @@ enum command_option {
 	OPTION_SINCE = 1u << 18,
 	OPTION_VERIFY = 1u << 19,
 	OPTION_STARTING = 1u << 20,
+	OPTION_EVERY = 1u << 21,
 };
 
 /* The commands, ended by one without a name. */
@@ -130,5 +131,6 @@ COMMAND_DEFINE(config);
 COMMAND_DEFINE(setup);
 COMMAND_DEFINE(completion);
 COMMAND_DEFINE(verify);
+COMMAND_DEFINE(watch);
 
 #endif

@@ -28,6 +28,7 @@ static const struct {
 	{"audit", NULL, EVENT_AUDIT},
 	{"shield", "lost", EVENT_LOST},
 	{"shield", "hello", EVENT_HELLO},
+	{"shield", "ended", EVENT_ENDED},
 };
 
 #define AT(member) offsetof(struct event, member), sizeof(((struct event *)NULL)->member)
@@ -142,6 +143,7 @@ bool event_is_refusal(const struct event *event)
 	case EVENT_AUDIT:
 	case EVENT_LOST:
 	case EVENT_HELLO:
+	case EVENT_ENDED:
 	case EVENT_OTHER:
 		return false;
 	}

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_AUDIT,    /* a record of the audit log: action, dest, detail */
 	EVENT_LOST,     /* events that did not come: count; detail says where */
 	EVENT_HELLO,    /* the first of each worker: detail is its version */
+	EVENT_ENDED,    /* the last: the container has ended. The reader makes it himself, since nobody else is left to */
 	EVENT_OTHER,    /* of a version that knows more */
 };
 

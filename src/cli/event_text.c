@@ -29,6 +29,7 @@ static const struct {
 	[EVENT_AUDIT] = {NULL, OUTPUT_PLAIN},
 	[EVENT_LOST] = {"LOST", OUTPUT_BAD},
 	[EVENT_HELLO] = {"watching", OUTPUT_FAINT},
+	[EVENT_ENDED] = {"ended", OUTPUT_FAINT},
 	[EVENT_OTHER] = {NULL, OUTPUT_PLAIN},
 };
 
@@ -116,6 +117,9 @@ void event_subject_add(struct text *text, const struct event *event)
 	case EVENT_HELLO:
 		text_addf(text, "from here on, forwarder %s", event->detail);
 		return;
+	case EVENT_ENDED:
+		text_add(text, "the container has ended");
+		return;
 	}
 }
 
@@ -123,7 +127,7 @@ void event_subject_add(struct text *text, const struct event *event)
 static void tail_add(struct text *text, const struct event *event)
 {
 	char lifetime[OUTPUT_LIFETIME_MAX];
-	if (event->kind == EVENT_LOST || event->kind == EVENT_HELLO)
+	if (event->kind == EVENT_LOST || event->kind == EVENT_HELLO || event->kind == EVENT_ENDED)
 		return;
 	if (event->count > 1)
 		text_addf(text, " x%llu", (unsigned long long)event->count);

@@ -203,6 +203,19 @@ const struct command command_table[] = {
 		.container_optional = true,
 	},
 	{
+		.name = "watch",
+		.summary = "show what containers do, as it happens",
+		.usage = "NAME... | --all [--json]",
+		.details = "Questions refused, addresses learned, connections blocked and first made, changes of the shield. Lines for people on a\n"
+			   "terminal, JSON lines otherwise. It ends with the containers, or by Ctrl-C.",
+		.example = "terok-shield watch --all | jq -r .domain",
+		.run = cmd_watch,
+		.options = WHERE | OPTION_EVERY | OPTION_JSON,
+		.takes_container = true,
+		.container_optional = true,
+		.operands_max = COMMAND_OPERANDS_MAX,
+	},
+	{
 		.name = "preview",
 		.summary = "print the ruleset that a container would get",
 		.usage = "[--down [--all]] [--profiles P...]",

@@ -31,6 +31,7 @@ static void every_kind_is_known_by_its_source_and_action(void **state)
 		{"audit", "hello", EVENT_AUDIT},
 		{"shield", "lost", EVENT_LOST},
 		{"shield", "hello", EVENT_HELLO},
+		{"shield", "ended", EVENT_ENDED},
 		{"shield", "learned", EVENT_OTHER},
 		{"dns", "invented", EVENT_OTHER},
 		{"moon", "hello", EVENT_OTHER},

@@ -54,6 +54,7 @@ static void each_event_reads_as_a_sentence_would(void **state)
 			"04:40:01 LOST     1 event, more than the forwarder could take"},
 		{"{" TS "\"source\":\"shield\",\"action\":\"hello\",\"detail\":\"1.0.0\"}",
 			"04:40:01 watching from here on, forwarder 1.0.0"},
+		{"{" TS "\"source\":\"shield\",\"action\":\"ended\"}", "04:40:01 ended    the container has ended"},
 		{"{\"ts\":\"yesterday\",\"source\":\"x\",\"action\":\"y\"}", "--:--:-- y        "},
 	};
 	(void)state;
