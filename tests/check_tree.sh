@@ -43,8 +43,8 @@ while IFS=: read -r file line text; do
 	else
 		complain "$file:$line: a third-party header in a header of ours: ${text#*include }"
 	fi
-done < <(grep -nE '#[[:space:]]*include[[:space:]]*<(ldns|cjson|yaml|nftables|libnftnl|libmnl)' -r src --include='*.h')
-declare -A home=([ldns]="dns" [yaml]="config" [idn2]="config" [nftables]="fw" [libnftnl]="fw" [libmnl]="fw" [event2]="proxy")
+done < <(grep -nE '#[[:space:]]*include[[:space:]]*<(ldns|cjson|yaml|nftables|libnftnl|libmnl|curses)' -r src --include='*.h')
+declare -A home=([ldns]="dns" [yaml]="config" [idn2]="config" [nftables]="fw" [libnftnl]="fw" [libmnl]="fw" [event2]="proxy" [curses]="cli")
 for library in "${!home[@]}"; do
 	while IFS=: read -r file line _; do
 		case " ${home[$library]} " in

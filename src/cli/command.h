@@ -132,5 +132,6 @@ COMMAND_DEFINE(setup);
 COMMAND_DEFINE(completion);
 COMMAND_DEFINE(verify);
 COMMAND_DEFINE(watch);
+COMMAND_DEFINE(top);
 
 #endif

@@ -47,9 +47,7 @@ static enum event_feed_news failed(struct event_feed *feed, struct error *error)
 	disconnect(feed, INT64_MAX);
 	feed->failed = true;
 	if (error && strstr(error->text, "unknown request"))
-		error_set(error, ENOSYS,
-			"its forwarder is of a version that tells no events; `terok-shield reload %s` moves it to the installed one",
-			feed->name);
+		error_set(error, ENOSYS, "its forwarder tells no events; `terok-shield reload %s` moves it to this version", feed->name);
 	error_prefix(error, "%s", feed->name);
 	return EVENT_FEED_FAILED;
 }

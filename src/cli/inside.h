@@ -13,4 +13,22 @@
 int inside_run(const struct bundle_runtime *runtime, int (*work)(void *context, struct text *output, struct error *error), void *context,
 	struct text *output, struct error *error);
 
+/* The same for work that is wanted again and again: the child stays inside until it is closed or the caller ends. work is called at each
+ * inside_ask(); what it changes in memory stays in the child, so that context may keep something open there. Of the caller's descriptors
+ * it has the standard three. */
+struct inside {
+	pid_t child; /* 0: none */
+	int fd;
+};
+#define INSIDE_INIT                                                                                                                        \
+	{                                                                                                                                  \
+		.fd = -1                                                                                                                   \
+	}
+
+int inside_open(struct inside *inside, const struct bundle_runtime *runtime,
+	int (*work)(void *context, struct text *output, struct error *error), void *context, struct error *error);
+/* As inside_run(), within 5 s. After -EPROTO and -ETIMEDOUT there is no child any more: close it. */
+int inside_ask(struct inside *inside, struct text *output, struct error *error);
+void inside_close(struct inside *inside);
+
 #endif

@@ -17,18 +17,24 @@ static int element_pack(void *context, const struct setwriter_element *element)
 	return text_failed(packed) ? -ENOMEM : 0;
 }
 
-int learned_pack(struct text *packed, struct error *error)
+int learned_pack_kept(struct setwriter **reader, struct text *packed, struct error *error)
 {
-	struct setwriter *reader;
-	int rc = setwriter_open_reader(&reader, error);
+	int rc = *reader ? 0 : setwriter_open_reader(reader, error);
 	if (rc)
 		return rc;
-	rc = setwriter_each(reader, element_pack, packed);
-	setwriter_close(reader);
+	rc = setwriter_each(*reader, element_pack, packed);
 	return rc ? error_errno(error, -rc, "cannot read the learned addresses") : 0;
 }
 
-static int element_compare(const void *a, const void *b)
+int learned_pack(struct text *packed, struct error *error)
+{
+	struct setwriter *reader = NULL;
+	int rc = learned_pack_kept(&reader, packed, error);
+	setwriter_close(reader);
+	return rc;
+}
+
+int learned_compare(const void *a, const void *b)
 {
 	const struct setwriter_element *left = a, *right = b;
 	int order = strcmp(left->comment, right->comment);
@@ -68,7 +74,7 @@ int learned_unpack(struct learned *learned, const char *packed, size_t length, s
 		learned->count++;
 		at += size;
 	}
-	qsort(learned->list, learned->count, sizeof(*learned->list), element_compare);
+	qsort(learned->list, learned->count, sizeof(*learned->list), learned_compare);
 	return 0;
 }
 

@@ -216,6 +216,18 @@ const struct command command_table[] = {
 		.operands_max = COMMAND_OPERANDS_MAX,
 	},
 	{
+		.name = "top",
+		.summary = "show the addresses and the refusals of a container on a screen, and change them by a key",
+		.usage = "[NAME]",
+		.details = "Without NAME the only container that runs. Keys: arrows and Tab select a line, a allows and d denies what it is about,\n"
+			   "? explains, q quits.",
+		.example = "terok-shield top web",
+		.run = cmd_top,
+		.options = WHERE,
+		.takes_container = true,
+		.container_optional = true,
+	},
+	{
 		.name = "preview",
 		.summary = "print the ruleset that a container would get",
 		.usage = "[--down [--all]] [--profiles P...]",

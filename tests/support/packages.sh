@@ -3,7 +3,7 @@
 
 # To build terok-shield.
 packages_build="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libldns-dev libnftables-dev libmnl-dev libnftnl-dev libcjson-dev
-	libyaml-dev libidn2-dev"
+	libyaml-dev libidn2-dev libncurses-dev"
 
 # To run it: podman with everything that its rootless and rootful networks use.
 packages_run="podman crun slirp4netns passt uidmap netavark aardvark-dns nftables iptables"
