@@ -97,13 +97,24 @@ static void title_put(struct layout *layout)
 
 /* ---- addresses ---- */
 
-#define NUMBERS       "%8s %7s %7s %7s"
 #define NUMBERS_WIDTH 32
+#define PACKETS_WIDTH 8 /* of these, left out where it is narrow */
+#define NARROW        72
+
+static void numbers_add(
+	const struct layout *layout, struct text *text, const char *expires, const char *packets, const char *bytes, const char *rate)
+{
+	text_addf(text, "%8s ", expires);
+	if (layout->width >= NARROW)
+		text_addf(text, "%7s ", packets);
+	text_addf(text, "%7s %7s", bytes, rate);
+}
 
 /* Name and address share what the numbers leave; the address has what the widest needs, as long as the name keeps half. */
 static void address_widths(const struct layout *layout, size_t first, size_t count, size_t *name_width, size_t *peer_width)
 {
-	size_t room = layout->width > NUMBERS_WIDTH + 2 * GAP + NAME_LEAST ? layout->width - NUMBERS_WIDTH - 2 * GAP : NAME_LEAST;
+	size_t taken = NUMBERS_WIDTH - (layout->width < NARROW ? PACKETS_WIDTH : 0) + 2 * GAP;
+	size_t room = layout->width > taken + NAME_LEAST ? layout->width - taken : NAME_LEAST;
 	*peer_width = strlen("ADDRESS");
 	for (size_t i = first; i < first + count; i++) {
 		const struct setwriter_key *key = &layout->model->shown[i]->element.key;
@@ -127,7 +138,7 @@ static void address_put(struct layout *layout, const struct top_address *address
 	uint64_t left_ms = address->element.expires_ms > aged_ms ? address->element.expires_ms - aged_ms : 0;
 	column_left(&text, address->element.comment[0] ? address->element.comment : "-", name_width);
 	column_left(&text, event_peer(peer, addr_format(&key->addr, plain), key->port, protocol), peer_width);
-	text_addf(&text, NUMBERS, output_lifetime(lifetime, left_ms), top_number(packets, (double)top_address_packets(address)),
+	numbers_add(layout, &text, output_lifetime(lifetime, left_ms), top_number(packets, (double)top_address_packets(address)),
 		top_number(bytes, (double)top_address_bytes(address)), top_number(rate, address->bytes_rate));
 	line_put(layout, selected ? TOP_SELECTED : address->bytes_rate > 0 ? TOP_BUSY : TOP_PLAIN, &text);
 }
@@ -147,7 +158,7 @@ static void addresses_put(struct layout *layout, size_t lines)
 	address_widths(layout, first, count, &name_width, &peer_width);
 	column_left(&head, "NAME", name_width);
 	column_left(&head, "ADDRESS", peer_width);
-	text_addf(&head, NUMBERS, "EXPIRES", "PACKETS", "BYTES", "B/S");
+	numbers_add(layout, &head, "EXPIRES", "PACKETS", "BYTES", "B/S");
 	line_put(layout, TOP_HEAD, &head);
 	for (size_t i = first; i < first + count; i++)
 		address_put(layout, model->shown[i], name_width, peer_width, i == selected);

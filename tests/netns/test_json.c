@@ -5,7 +5,9 @@
  * every type of it that the page promises has to have been seen when all the calls are done: a promise that no call shows is not tested. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +31,7 @@
 #include "fw/netns.h"
 #include "fw/setwriter.h"
 #include "state/audit.h"
+#include "state/control.h"
 #include "support/rig.h"
 
 #define SECTIONS_MAX 40
@@ -431,6 +435,120 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 	call_check(&(struct call){"rules", "rules @ --json", 0, USUAL});
 }
 
+/* ---- watch ---- */
+
+static void output_until(const char *path, const char *words)
+{
+	cleanup_free char *output = NULL;
+
+	for (int i = 0; i < 500 && (!output || !strstr(output, words)); i++) {
+		usleep(20000);
+		free(take_pointer(output));
+		assert_int_equal(file_read(AT_FDCWD, path, OUTPUT_MAX, &output, NULL), 0);
+	}
+	if (!strstr(output, words))
+		fail_msg("'%s' did not come: %s", words, output);
+}
+
+/* Starts it with its output in a file below root. */
+static pid_t watch_start(const char *path, const char *name, const char *folder)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		if (!freopen(path, "w", stdout))
+			_exit(126);
+		execl(program, program, "watch", name, "--json", folder ? "--task-state-dir" : NULL, folder, NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+static void watch_check(pid_t child, const char *path)
+{
+	static const struct call call = {"watch", "watch", 0, USUAL};
+	cleanup_free char *output = NULL;
+	char *save = NULL;
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(file_read(AT_FDCWD, path, OUTPUT_MAX, &output, NULL), 0);
+	for (char *line = strtok_r(output, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		text_check(&call, section_find("watch", ""), line);
+}
+
+static void datagram_send(const char *address)
+{
+	cleanup_fd int fd = rig_socket(&rig, address, 9, SOCK_DGRAM);
+
+	assert_true(fd >= 0);
+	(void)!send(fd, "x", 1, 0); /* what is refused may say so here already */
+}
+
+static void each_event_is_what_the_page_says(void **unused)
+{
+	static uint8_t reply[UINT16_MAX];
+	char path[128];
+	pid_t child;
+
+	(void)unused;
+	free(rig_shell(&rig, "ip link add out0 type veth peer name out1 && ip addr add 192.0.2.2/24 dev out0 && ip link set out0 up && "
+			     "ip link set out1 up && ip route add default via 192.0.2.1"));
+	snprintf(path, sizeof(path), "%s/watched", root);
+	child = watch_start(path, "rig", rig.folder);
+	output_until(path, "\"hello\"");
+	assert_true(rig_ask(&rig, "new.allowed.test", TYPE_A, 10000, reply) > 0);
+	assert_true(rig_ask(&rig, "other.test", TYPE_AAAA, 10000, reply) > 0);
+	datagram_send("10.1.2.3");
+	datagram_send("203.0.113.9");
+	output_until(path, "\"learned\"");
+	output_until(path, "\"blocked_query\"");
+	output_until(path, "\"private_range\"");
+	output_until(path, "\"allowed_connection\"");
+	assert_int_equal(kill(child, SIGINT), 0);
+	watch_check(child, path);
+	free(rig_shell(&rig, "ip link del out0"));
+}
+
+/* A count would come after half a minute, and the end of the rig's container with the rig; so a container that has neither rules nor a
+ * forwarder tells these. */
+static void the_last_events_are_too(void **unused)
+{
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	struct bundle_runtime runtime = {.init_pid = fork()};
+	char path[128], request[16];
+	int listener, connection;
+	pid_t child;
+
+	(void)unused;
+	if (runtime.init_pid == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "%s/containers/fresh", root);
+	assert_int_equal(bundle_open(&bundle, path, NULL), 0);
+	assert_int_equal(bundle_process_start(runtime.init_pid, &runtime.init_start), 0);
+	assert_int_equal(bundle_runtime_write(&bundle, &runtime, NULL), 0);
+	listener = control_listen(&bundle, NULL);
+	snprintf(path, sizeof(path), "%s/watched", root);
+	child = watch_start(path, "fresh", NULL);
+	assert_int_equal(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 20000), 1);
+	connection = accept(listener, NULL, NULL);
+	assert_int_equal(read(connection, request, sizeof(request)), 7);
+	assert_true(
+		dprintf(connection,
+			"{\"ts\":\"t\",\"source\":\"shield\",\"action\":\"lost\",\"container\":\"fresh\",\"detail\":\"reader\",\"count\":2,\"seq\":1}\n") >
+		0);
+	close(connection);
+	close(listener);
+	kill(runtime.init_pid, SIGKILL);
+	waitpid(runtime.init_pid, NULL, 0);
+	watch_check(child, path);
+	assert_int_equal(bundle_remove(&bundle, BUNDLE_RUNTIME, NULL), 0);
+}
+
 static void every_promise_of_the_page_was_seen(void **unused)
 {
 	(void)unused;
@@ -482,8 +600,9 @@ static void every_command_with_json_is_on_the_page_and_no_other(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_command_with_json_is_on_the_page_and_no_other),
-		cmocka_unit_test(what_each_command_prints_is_what_the_page_says),
+		cmocka_unit_test(every_command_with_json_is_on_the_page_and_no_other), cmocka_unit_test(each_event_is_what_the_page_says),
+		cmocka_unit_test(what_each_command_prints_is_what_the_page_says), /* it takes the rules away at its end */
+		cmocka_unit_test(the_last_events_are_too),
 		cmocka_unit_test(every_promise_of_the_page_was_seen), /* last: what the calls have shown */
 	};
 	const char *missing = rig_missing();

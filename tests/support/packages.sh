@@ -8,8 +8,8 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libldns-
 # To run it: podman with everything that its rootless and rootful networks use.
 packages_run="podman crun slirp4netns passt uidmap netavark aardvark-dns nftables iptables"
 
-# What the bed adds: an image out of one binary, servers for its world, tools that look from outside.
-packages_bed="busybox-static iproute2 iputils-ping util-linux procps dnsmasq-base bind9-dnsutils"
+# What the bed adds: an image out of one binary, servers for its world, tools that look from outside, a terminal.
+packages_bed="busybox-static iproute2 iputils-ping util-linux procps dnsmasq-base bind9-dnsutils tmux"
 
 # What the tests add to that.
 packages_test="libcmocka-dev"
