@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,10 +48,34 @@ struct top {
 	int signal_fd;
 	sigset_t signals_before;
 	int64_t sample_ms, draw_ms; /* when next */
-	bool changed;               /* since it was drawn */
-	bool busy;                  /* there were more events than a turn takes */
-	bool ended;                 /* the container has */
+	int64_t opened_wall_s;
+	struct timespec activity_time; /* of the file that was read last */
+	bool changed;                  /* since it was drawn */
+	bool busy;                     /* there were more events than a turn takes */
+	bool ended;                    /* the container has */
 };
+
+/* ---- the container's activity ---- */
+
+static int activity_take(void *context, const struct activity_row *row)
+{
+	struct top *top = context;
+	top_model_activity(&top->model, row, top->opened_wall_s, clock_wall_s(), clock_now_ms());
+	return 0;
+}
+
+/* When it is another file than the last time. One that cannot be read now may be so later; events tell the most of it. */
+static void activity_look(struct top *top)
+{
+	struct activity head;
+	struct stat status;
+	const struct bundle *bundle = &top->feed.bundle;
+	if (fstatat(bundle->fd, BUNDLE_ACTIVITY, &status, AT_SYMLINK_NOFOLLOW) ||
+		(status.st_mtim.tv_sec == top->activity_time.tv_sec && status.st_mtim.tv_nsec == top->activity_time.tv_nsec))
+		return;
+	top->activity_time = status.st_mtim;
+	activity_each(bundle, &head, activity_take, top, NULL);
+}
 
 /* ---- the kernel's sets ---- */
 
@@ -88,6 +113,7 @@ static void sample(struct top *top)
 		inside_close(&top->inside);
 		top_model_say(&top->model, true, error.text, now_ms);
 	}
+	activity_look(top);
 	bool read = bundle_state_read(&top->feed.bundle, &state, NULL) == 0;
 	snprintf(top->model.state, sizeof(top->model.state), "%s", read ? shield_state_name(state) : "?");
 	top->changed = true;
@@ -164,7 +190,7 @@ static void verdict_end(struct top *top)
 		;
 	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (good)
-		top_model_settled(&top->model, verdict->target);
+		top_model_settled(&top->model, verdict->target, clock_wall_s());
 	top_model_say(&top->model, !good, text_failed(&verdict->output) ? "out of memory" : last_line(&verdict->output), clock_now_ms());
 	close(take_fd(verdict->fd));
 	text_free(&verdict->output);
@@ -345,7 +371,8 @@ enum command_exit cmd_top(const struct command_options *options, struct error *e
 		error_set(error, ENOMEM, "out of memory");
 		return COMMAND_FAILED;
 	}
-	*top = (struct top){.options = &one, .feed = EVENT_FEED_INIT, .inside = INSIDE_INIT, .signal_fd = -1};
+	*top = (struct top){
+		.options = &one, .feed = EVENT_FEED_INIT, .inside = INSIDE_INIT, .signal_fd = -1, .opened_wall_s = clock_wall_s()};
 	int rc = top_open(top, error);
 	if (!rc)
 		top_run(top);

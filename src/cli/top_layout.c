@@ -83,13 +83,15 @@ static void title_put(struct layout *layout)
 	const struct top_model *model = layout->model;
 	cleanup_text struct text text = {0};
 	char number[TOP_NUMBER_MAX];
-	double rate = 0;
+	double rate = 0, refused = 0;
 	for (size_t i = 0; i < model->address_count; i++)
 		rate += model->addresses[i].bytes_rate;
+	for (size_t i = 0; i < model->refusal_count; i++)
+		refused += (double)model->refusals[i].count;
 	event_fit(&text, model->container, layout->width / 3);
 	text_addf(&text, "  %s  %zu name%s, %zu address%s, %sB/s", model->state, model->name_count, model->name_count == 1 ? "" : "s",
 		model->address_count, model->address_count == 1 ? "" : "es", top_number(number, rate));
-	text_addf(&text, "  %s refused", top_number(number, (double)model->refused));
+	text_addf(&text, "  %s refused", top_number(number, refused));
 	if (model->lost > 0)
 		text_addf(&text, "  %s events LOST", top_number(number, (double)model->lost));
 	line_put(layout, TOP_TITLE, &text);
@@ -199,7 +201,7 @@ static void refusals_put(struct layout *layout, size_t lines)
 	for (size_t i = first; i < first + count; i++)
 		refusal_put(layout, &model->refusals[i], what_width, i == selected);
 	for (size_t i = count; i < lines; i++)
-		string_put(layout, TOP_FAINT, i == 0 ? "nothing has been refused since this screen was opened" : "");
+		string_put(layout, TOP_FAINT, i == 0 ? "nothing has been refused lately" : "");
 }
 
 /* ---- the rest ---- */
@@ -226,8 +228,8 @@ static void help_put(struct layout *layout)
 		"q, Ctrl-C              quit",
 		"",
 		"Above stand the addresses that may be reached, busiest first: the name that brought",
-		"each, how long it stays, and what went there. Below stands what was refused since",
-		"this screen was opened, most often first; red is what was refused just now.",
+		"each, how long it stays, and what went there and came back. Below stands what was",
+		"refused lately, most often first, and how often in all; red is what was just refused.",
 		"K, M, G are thousands, millions, thousand millions.",
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)

@@ -1,8 +1,8 @@
 /* What the screen of `top` knows.
  *
- * A sample replaces the one before; both are sorted alike, so that one walk finds for each address what it had counted. Refusals are counted
- * here, from the events since the screen was opened. A workload can make up as many as it likes, so there is a bound: the one that was
- * counted least, and of those the oldest, goes. */
+ * A sample replaces the one before; both are sorted alike, so that one walk finds for each address what it had counted. Refusals come at
+ * once as events, and their repeats from the container's activity, which counts each, some seconds later. A workload can make up as many as
+ * it likes, so there is a bound: the one that was counted least, and of those the oldest, goes. */
 #include "cli/top_model.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "policy/protocol.h"
 
 #define SAID_MS 6000
 
@@ -130,24 +131,38 @@ static struct top_refusal *refusal_find(const struct top_model *model, uint64_t 
 	return NULL;
 }
 
-/* A new line, in the place of the least where there is no more room. */
-static struct top_refusal *refusal_place(struct top_model *model)
+static const struct top_refusal *refusal_least(const struct top_model *model)
 {
-	struct top_refusal *least = model->refusals;
-	if (model->refusal_count < TOP_REFUSALS_MAX)
-		return &model->refusals[model->refusal_count++];
+	const struct top_refusal *least = model->refusals;
 	for (size_t i = 1; i < model->refusal_count; i++) {
-		struct top_refusal *refusal = &model->refusals[i];
+		const struct top_refusal *refusal = &model->refusals[i];
 		if (refusal->count < least->count || (refusal->count == least->count && refusal->last_ms < least->last_ms))
 			least = refusal;
 	}
-	model->forgotten++;
 	return least;
 }
 
-static const char *why_of(const struct event *event)
+/* The line of something that was refused: the one that it has, or a new one, in the place of the least where there is no more room. */
+static struct top_refusal *refusal_of(struct top_model *model, const char *what)
 {
-	switch (event->kind) {
+	uint64_t hash = hash_bytes(&model->key, what, strlen(what));
+	struct top_refusal *refusal = refusal_find(model, hash, what);
+	if (refusal)
+		return refusal;
+	if (model->refusal_count < TOP_REFUSALS_MAX) {
+		refusal = &model->refusals[model->refusal_count++];
+	} else {
+		refusal = &model->refusals[refusal_least(model) - model->refusals];
+		model->forgotten++;
+	}
+	*refusal = (struct top_refusal){.hash = hash};
+	strcpy(refusal->what, what);
+	return refusal;
+}
+
+static const char *why_of(enum event_kind kind, const char *detail)
+{
+	switch (kind) {
 	case EVENT_BLOCKED:
 		return "nothing allows it";
 	case EVENT_DENIED:
@@ -165,31 +180,22 @@ static const char *why_of(const struct event *event)
 	case EVENT_HELLO:
 	case EVENT_ENDED:
 	case EVENT_OTHER:
-		return event->detail;
+		return detail;
 	}
 	return "";
 }
 
 static void refusal_count(struct top_model *model, const struct event *event, int64_t now_ms)
 {
-	char what[TOP_TARGET_MAX], peer[EVENT_PEER_MAX];
+	char peer[EVENT_PEER_MAX];
 	bool is_name = event->kind == EVENT_REFUSED;
-	snprintf(what, sizeof(what), "%s", is_name ? event->domain : event_peer(peer, event->dest, event->port, event->proto));
-	uint64_t hash = hash_bytes(&model->key, what, strlen(what));
-	struct top_refusal *refusal = refusal_find(model, hash, what);
-	model->refused += event->count;
-	if (!refusal) {
-		refusal = refusal_place(model);
-		*refusal = (struct top_refusal){.hash = hash};
-		strcpy(refusal->what, what);
-		if (!is_name) {
-			strcpy(refusal->name, event->domain);
-			snprintf(refusal->dest, sizeof(refusal->dest), "%.63s", event->dest);
-		}
-	}
+	struct top_refusal *refusal = refusal_of(model, is_name ? event->domain : event_peer(peer, event->dest, event->port, event->proto));
+	snprintf(refusal->name, sizeof(refusal->name), "%s", is_name ? "" : event->domain);
+	snprintf(refusal->dest, sizeof(refusal->dest), "%.63s", is_name ? "" : event->dest);
+	snprintf(refusal->why, sizeof(refusal->why), "%.95s", why_of(event->kind, event->detail));
 	refusal->kind = event->kind;
-	snprintf(refusal->why, sizeof(refusal->why), "%.95s", why_of(event));
-	refusal->count += event->count;
+	refusal->told += event->count;
+	refusal->count = refusal->told > refusal->kept ? refusal->told : refusal->kept;
 	refusal->last_ms = now_ms;
 	selection_check(model);
 }
@@ -202,7 +208,75 @@ void top_model_event(struct top_model *model, const struct event *event, int64_t
 		model->lost += event->count;
 }
 
-void top_model_settled(struct top_model *model, const char *target)
+/* ---- what the container's activity has of them ---- */
+
+/* False for what was no refusal. */
+static bool kind_of_row(const struct activity_row *row, enum event_kind *kind)
+{
+	bool is_name = row->kind == ACTIVITY_NAME;
+	if (row->kind == ACTIVITY_ADDRESS)
+		return false;
+	switch (row->verdict) {
+	case ACTIVITY_ALLOWED:
+	case ACTIVITY_BYPASSED:
+		return false;
+	case ACTIVITY_REFUSED:
+	case ACTIVITY_BLOCKED:
+		*kind = is_name ? EVENT_REFUSED : EVENT_BLOCKED;
+		return true;
+	case ACTIVITY_DENIED:
+		*kind = is_name ? EVENT_REFUSED : EVENT_DENIED;
+		return true;
+	case ACTIVITY_PRIVATE:
+		*kind = EVENT_PRIVATE;
+		return true;
+	}
+	return false;
+}
+
+static bool was_settled(const struct top_model *model, const char *what, const char *dest, int64_t last)
+{
+	for (size_t i = 0; i < model->settled_count && i < TOP_SETTLED_MAX; i++) {
+		const struct top_settled *settled = &model->settled[i];
+		if (last <= settled->wall_s && (strcmp(settled->target, what) == 0 || strcmp(settled->target, dest) == 0))
+			return true;
+	}
+	return false;
+}
+
+void top_model_activity(struct top_model *model, const struct activity_row *row, int64_t opened_wall_s, int64_t wall_s, int64_t now_ms)
+{
+	enum event_kind kind;
+	char what[TOP_TARGET_MAX], address[ADDR_TEXT_MAX] = "", protocol[PROTOCOL_TEXT_MAX];
+	int64_t last_ms = now_ms - (wall_s > row->last ? wall_s - row->last : 0) * 1000;
+	if (row->last < opened_wall_s - TOP_LOOK_BACK_S || !kind_of_row(row, &kind))
+		return;
+	if (row->kind == ACTIVITY_NAME)
+		snprintf(what, sizeof(what), "%s", row->name);
+	else
+		event_peer(what, addr_format(&row->dest, address), row->has_port ? row->port : 0, protocol_format(row->protocol, protocol));
+	/* Of thousands that are as rare as the rarest here none would stay. */
+	bool hopeless = model->refusal_count == TOP_REFUSALS_MAX && row->count <= model->least_count;
+	if (was_settled(model, what, address, row->last) ||
+		(hopeless && !refusal_find(model, hash_bytes(&model->key, what, strlen(what)), what)))
+		return;
+	struct top_refusal *refusal = refusal_of(model, what);
+	if (refusal->count == 0) {
+		refusal->kind = kind;
+		refusal->last_ms = last_ms;
+		strcpy(refusal->dest, address);
+		snprintf(refusal->name, sizeof(refusal->name), "%s", row->kind == ACTIVITY_NAME || !row->name ? "" : row->name);
+		strcpy(refusal->why, why_of(kind, row->verdict == ACTIVITY_DENIED ? "denied" : "not in the profile"));
+	}
+	refusal->kept = row->count > refusal->kept ? row->count : refusal->kept;
+	refusal->count = refusal->told > refusal->kept ? refusal->told : refusal->kept;
+	refusal->last_ms = last_ms > refusal->last_ms ? last_ms : refusal->last_ms;
+	if (model->refusal_count == TOP_REFUSALS_MAX)
+		model->least_count = refusal_least(model)->count;
+	selection_check(model);
+}
+
+void top_model_settled(struct top_model *model, const char *target, int64_t wall_s)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < model->refusal_count; i++) {
@@ -211,6 +285,9 @@ void top_model_settled(struct top_model *model, const char *target)
 			model->refusals[kept++] = *refusal;
 	}
 	model->refusal_count = kept;
+	struct top_settled *settled = &model->settled[model->settled_count++ % TOP_SETTLED_MAX];
+	snprintf(settled->target, sizeof(settled->target), "%s", target);
+	settled->wall_s = wall_s;
 	selection_check(model);
 }
 

@@ -9,8 +9,11 @@
 #include "base/hash.h"
 #include "cli/event.h"
 #include "cli/learned.h"
+#include "state/activity.h"
 
 #define TOP_REFUSALS_MAX 512
+#define TOP_SETTLED_MAX  32
+#define TOP_LOOK_BACK_S  900 /* refusals of that time before the screen was opened are shown */
 #define TOP_TARGET_MAX   (NAME_TEXT_MAX + 64)
 
 /* An address that may be reached. */
@@ -28,6 +31,7 @@ struct top_refusal {
 	char dest[64];             /* "" for a name */
 	char why[96];
 	uint64_t hash, count;
+	uint64_t told, kept; /* count is the larger: what events said since the screen was opened; what the container's activity says */
 	int64_t last_ms;
 };
 
@@ -75,7 +79,13 @@ struct top_model {
 	struct hash_key key;
 	struct top_refusal *refusals; /* most often first once top_model_sort() was called */
 	size_t refusal_count;
-	uint64_t refused, forgotten, lost; /* events; lines given up for newer ones; events that did not come */
+	uint64_t least_count;     /* of a full list, when it was last looked at */
+	uint64_t forgotten, lost; /* refusals given up for others; events that did not come */
+	struct top_settled {
+		char target[TOP_TARGET_MAX];
+		int64_t wall_s;
+	} settled[TOP_SETTLED_MAX]; /* the last verdicts, so that what is remembered of the time before does not come back */
+	size_t settled_count;       /* of all; the ring has the last of them */
 	struct top_selection selection;
 	size_t page; /* lines of the pane as last drawn */
 	bool help;
@@ -95,8 +105,12 @@ int top_model_sample(struct top_model *model, const struct learned *learned, int
 
 void top_model_event(struct top_model *model, const struct event *event, int64_t now_ms);
 
+/* A row of the container's activity: it counts every refusal at once, while events tell of repeats in their time. Rows of other verdicts,
+ * those from before TOP_LOOK_BACK_S before opened, and those that were settled since are passed over. */
+void top_model_activity(struct top_model *model, const struct activity_row *row, int64_t opened_wall_s, int64_t wall_s, int64_t now_ms);
+
 /* A verdict has been applied to a target: what it was about is no longer news. */
-void top_model_settled(struct top_model *model, const char *target);
+void top_model_settled(struct top_model *model, const char *target, int64_t wall_s);
 
 /* Puts both lists into the order in which they are shown. */
 void top_model_sort(struct top_model *model);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +151,6 @@ static void refusals_are_counted_by_name_and_by_peer_most_often_first(void **sta
 	top_model_event(&model, &other, 70);
 	top_model_sort(&model);
 	assert_int_equal(model.refusal_count, 4);
-	assert_int_equal(model.refused, 11);
 	assert_string_equal(model.refusals[0].what, "b.test");
 	assert_string_equal(model.refusals[1].what, "a.test");
 	assert_int_equal(model.refusals[1].count, 3);
@@ -176,6 +176,95 @@ static void however_many_are_made_up_the_most_frequent_stay(void **state)
 	assert_string_equal(model.refusals[0].what, "often.test");
 	snprintf(name, sizeof(name), "n%d.test", 5 * TOP_REFUSALS_MAX - 1);
 	assert_string_equal(model.refusals[1].what, name); /* the newest of those that are equal */
+}
+
+static void kept(enum activity_kind kind, enum activity_verdict verdict, const char *name, const char *dest, uint64_t count, int64_t last)
+{
+	struct activity_row row = {.kind = kind,
+		.verdict = verdict,
+		.name = (char *)name,
+		.count = count,
+		.last = last,
+		.protocol = IPPROTO_TCP,
+		.has_port = true,
+		.port = 80};
+
+	if (dest)
+		assert_int_equal(addr_parse(&row.dest, dest, strlen(dest)), 0);
+	top_model_activity(&model, &row, 10000, 10005, 5000);
+}
+
+static void repeats_are_counted_by_the_activity_and_never_twice(void **state)
+{
+	(void)state;
+
+	refused("a.test", 1, 1000);
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "a.test", NULL, 40, 10003);
+	assert_int_equal(model.refusal_count, 1);
+	assert_int_equal(model.refusals[0].count, 40);
+	assert_int_equal(model.refusals[0].last_ms, 3000); /* two seconds ago */
+	refused("a.test", 39, 6000);                       /* the repeats, told in their time */
+	assert_int_equal(model.refusals[0].count, 40);
+	refused("a.test", 10, 7000); /* more, and the activity is not written */
+	assert_int_equal(model.refusals[0].count, 50);
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "a.test", NULL, 2, 10004); /* it had to begin anew */
+	assert_int_equal(model.refusals[0].count, 50);
+	blocked("192.0.2.1", 80, "b.test", 1000);
+	kept(ACTIVITY_CONNECTION, ACTIVITY_BLOCKED, "b.test", "192.0.2.1", 7, 10000);
+	assert_int_equal(model.refusal_count, 2);
+	assert_int_equal(model.refusals[1].count, 7);
+}
+
+static void what_was_refused_lately_is_there_from_the_beginning(void **state)
+{
+	(void)state;
+
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "lately.test", NULL, 3, 10000 - TOP_LOOK_BACK_S);
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "before.test", NULL, 9, 10000 - TOP_LOOK_BACK_S - 1);
+	kept(ACTIVITY_NAME, ACTIVITY_ALLOWED, "allowed.test", NULL, 9, 10000);
+	kept(ACTIVITY_CONNECTION, ACTIVITY_ALLOWED, NULL, "192.0.2.1", 9, 10000);
+	kept(ACTIVITY_ADDRESS, ACTIVITY_ALLOWED, "a.test", "192.0.2.1", 9, 10000);
+	kept(ACTIVITY_CONNECTION, ACTIVITY_PRIVATE, NULL, "10.0.0.1", 2, 10000);
+	kept(ACTIVITY_NAME, ACTIVITY_DENIED, "denied.test", NULL, 1, 10000);
+	top_model_sort(&model);
+	assert_int_equal(model.refusal_count, 3);
+	assert_string_equal(model.refusals[0].what, "lately.test");
+	assert_string_equal(model.refusals[0].why, "not in the profile");
+	assert_string_equal(model.refusals[1].what, "10.0.0.1:80/tcp");
+	assert_string_equal(model.refusals[1].dest, "10.0.0.1");
+	assert_string_equal(model.refusals[1].why, "a private range");
+	assert_string_equal(model.refusals[2].why, "denied");
+}
+
+static void what_was_settled_does_not_come_back_until_it_is_refused_again(void **state)
+{
+	(void)state;
+
+	refused("a.test", 1, 1000);
+	blocked("192.0.2.1", 80, "", 1000);
+	top_model_settled(&model, "a.test", 10004);
+	top_model_settled(&model, "192.0.2.1", 10004);
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "a.test", NULL, 3, 10004);
+	kept(ACTIVITY_CONNECTION, ACTIVITY_BLOCKED, NULL, "192.0.2.1", 3, 10004);
+	assert_int_equal(model.refusal_count, 0);
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "a.test", NULL, 4, 10005);
+	assert_int_equal(model.refusal_count, 1);
+}
+
+static void a_full_list_takes_from_the_activity_only_what_is_more_frequent(void **state)
+{
+	char name[32];
+	(void)state;
+
+	for (int i = 0; i < 4 * TOP_REFUSALS_MAX; i++) {
+		snprintf(name, sizeof(name), "n%d.test", i);
+		kept(ACTIVITY_NAME, ACTIVITY_REFUSED, name, NULL, i < TOP_REFUSALS_MAX ? 2 : 1, 10000);
+	}
+	kept(ACTIVITY_NAME, ACTIVITY_REFUSED, "often.test", NULL, 100, 10000);
+	top_model_sort(&model);
+	assert_int_equal(model.refusal_count, TOP_REFUSALS_MAX);
+	assert_string_equal(model.refusals[0].what, "often.test");
+	assert_int_equal(model.refusals[TOP_REFUSALS_MAX - 1].count, 2);
 }
 
 static void arrows_go_through_both_lists(void **state)
@@ -237,7 +326,7 @@ static void nothing_is_selected_when_the_selected_line_has_gone(void **state)
 	refused("y.test", 1, 20);
 	top_model_sort(&model);
 	top_model_key(&model, TOP_OTHER_PANE);
-	top_model_settled(&model, "x.test");
+	top_model_settled(&model, "x.test", 1000);
 	assert_int_equal(model.refusal_count, 1);
 	assert_int_equal(top_model_key(&model, TOP_ALLOW), TOP_WISH_NOTHING);
 }
@@ -260,7 +349,7 @@ static void a_target_is_what_the_commands_take(void **state)
 	assert_int_equal(top_model_key(&model, TOP_DENY), TOP_WISH_DENY);
 	assert_string_equal(model.target, "2001:db8::9");
 	blocked("192.0.2.7", 0, "", 10); /* "192.0.2.7 tcp", which no command takes */
-	top_model_settled(&model, "2001:db8::9");
+	top_model_settled(&model, "2001:db8::9", 1000);
 	top_model_key(&model, TOP_OTHER_PANE);
 	assert_int_equal(top_model_key(&model, TOP_ALLOW), TOP_WISH_ALLOW);
 	assert_string_equal(model.target, "192.0.2.7");
@@ -303,6 +392,10 @@ int main(void)
 		with_model(the_busiest_comes_first_then_what_has_moved_most_then_the_name),
 		with_model(refusals_are_counted_by_name_and_by_peer_most_often_first),
 		with_model(however_many_are_made_up_the_most_frequent_stay),
+		with_model(repeats_are_counted_by_the_activity_and_never_twice),
+		with_model(what_was_refused_lately_is_there_from_the_beginning),
+		with_model(what_was_settled_does_not_come_back_until_it_is_refused_again),
+		with_model(a_full_list_takes_from_the_activity_only_what_is_more_frequent),
 		with_model(arrows_go_through_both_lists),
 		with_model(a_verdict_is_about_the_selected_line_wherever_it_has_moved),
 		with_model(nothing_is_selected_when_the_selected_line_has_gone),
