@@ -229,6 +229,8 @@ static void events_read(struct top *top)
 			return;
 		case EVENT_FEED_EVENT:
 			top_model_event(&top->model, &event, clock_now_ms());
+			if (event.kind == EVENT_AUDIT && strcmp(event.action, "allowed") == 0)
+				top_model_settled(&top->model, event.dest, clock_wall_s());
 			break;
 		case EVENT_FEED_FAILED:
 			top_model_blind(&top->model, error.text);

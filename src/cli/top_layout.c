@@ -220,7 +220,8 @@ static void foot_put(struct layout *layout)
 static void help_put(struct layout *layout)
 {
 	static const char *const lines[] = {
-		"Up, Down, PgUp, PgDn   select a line; Tab goes to the other list",
+		"Up, Down, PgUp, PgDn   select a line; Tab goes to the other list; while one is selected",
+		"                       lines keep their order, Esc lets them go",
 		"a                      allow what the line is about, as `terok-shield allow` does:",
 		"                       a name, or an address with the port that was tried",
 		"d                      deny it, as `terok-shield deny` does: the name, or the address",

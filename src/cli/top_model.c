@@ -48,6 +48,7 @@ uint64_t top_address_bytes(const struct top_address *address)
 static void address_continue(struct top_address *address, const struct top_address *before, int64_t elapsed_ms)
 {
 	uint64_t moved = address->element.bytes;
+	address->rank = before->rank;
 	address->carried_packets = before->carried_packets;
 	address->carried_bytes = before->carried_bytes;
 	if (address->element.bytes < before->element.bytes || address->element.packets < before->element.packets) {
@@ -78,7 +79,7 @@ static void addresses_fill(struct top_model *model, struct top_address *fresh, c
 			continue; /* a listing may have one twice */
 		model->name_count += i == 0 || strcmp(element->comment, learned->list[i - 1].comment) != 0;
 		struct top_address *address = &fresh[count++];
-		*address = (struct top_address){.element = *element};
+		*address = (struct top_address){.element = *element, .rank = SIZE_MAX};
 		while (before < end && learned_compare(&before->element, element) < 0)
 			before++;
 		if (before < end && learned_compare(&before->element, element) == 0)
@@ -304,6 +305,14 @@ static int by_rate(const void *a, const void *b)
 	return left < right ? -1 : left > right; /* by name, as they lie */
 }
 
+static int by_rank(const void *a, const void *b)
+{
+	const struct top_address *left = *(struct top_address *const *)a, *right = *(struct top_address *const *)b;
+	if (left->rank != right->rank)
+		return left->rank < right->rank ? -1 : 1;
+	return left < right ? -1 : left > right;
+}
+
 static int by_count(const void *a, const void *b)
 {
 	const struct top_refusal *left = a, *right = b;
@@ -316,9 +325,13 @@ static int by_count(const void *a, const void *b)
 
 void top_model_sort(struct top_model *model)
 {
+	bool still = model->selection.any;
 	if (model->address_count > 0)
-		qsort(model->shown, model->address_count, sizeof(struct top_address *), by_rate);
-	qsort(model->refusals, model->refusal_count, sizeof(*model->refusals), by_count);
+		qsort(model->shown, model->address_count, sizeof(struct top_address *), still ? by_rank : by_rate);
+	for (size_t i = 0; i < model->address_count; i++)
+		model->shown[i]->rank = i;
+	if (!still)
+		qsort(model->refusals, model->refusal_count, sizeof(*model->refusals), by_count);
 }
 
 /* ---- the selected line ---- */
@@ -409,6 +422,9 @@ enum top_wish top_model_key(struct top_model *model, enum top_key key)
 		break;
 	case TOP_OTHER_PANE:
 		select_line(model, !model->selection.any || model->selection.pane == TOP_ADDRESSES ? TOP_REFUSALS : TOP_ADDRESSES, 0);
+		break;
+	case TOP_UNSELECT:
+		model->selection.any = false;
 		break;
 	case TOP_ALLOW:
 		return verdict(model, TOP_WISH_ALLOW);

@@ -21,6 +21,7 @@ struct top_address {
 	struct setwriter_element element;
 	uint64_t carried_packets, carried_bytes; /* of the times before, where a renewal began the kernel's counters anew */
 	double bytes_rate;                       /* a second, between the last two samples */
+	size_t rank;                             /* where it was shown last, SIZE_MAX for one that was not */
 };
 
 /* Something that did not get through: a name, or an address with port and protocol. */
@@ -46,6 +47,7 @@ enum top_key {
 	TOP_PAGE_UP,
 	TOP_PAGE_DOWN,
 	TOP_OTHER_PANE,
+	TOP_UNSELECT,
 	TOP_ALLOW,
 	TOP_DENY,
 	TOP_HELP,
@@ -60,8 +62,9 @@ enum top_wish {
 	TOP_WISH_DENY,
 };
 
-/* Which line is selected is kept as what stands in it, never as where it stands: lines move as they are counted, and a verdict must not hit
- * the one that has just come under the bar. When what is selected goes away, nothing is selected. */
+/* Which line is selected is kept as what stands in it, never as where it stands: a verdict must not hit the one that has just come under the
+ * bar. While one is selected lines keep their order, new ones come last, and the keys find what the eye has seen. When what is selected
+ * goes away, nothing is selected. */
 struct top_selection {
 	bool any;
 	enum top_pane pane;
@@ -112,7 +115,7 @@ void top_model_activity(struct top_model *model, const struct activity_row *row,
 /* A verdict has been applied to a target: what it was about is no longer news. */
 void top_model_settled(struct top_model *model, const char *target, int64_t wall_s);
 
-/* Puts both lists into the order in which they are shown. */
+/* Puts both lists into the order in which they are shown; while a line is selected that is the one that they had. */
 void top_model_sort(struct top_model *model);
 
 /* A key. For an allow and a deny target is what the commands of these names take. */

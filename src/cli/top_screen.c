@@ -13,6 +13,7 @@
 
 #include "cli/top_layout.h"
 
+#define ESCAPE          27
 #define ESCAPE_DELAY_MS 25 /* after that an Escape is a key and not the beginning of one */
 
 enum pair {
@@ -76,6 +77,7 @@ bool top_screen_key(enum top_key *key)
 		{KEY_PPAGE, TOP_PAGE_UP},
 		{KEY_NPAGE, TOP_PAGE_DOWN},
 		{'\t', TOP_OTHER_PANE},
+		{ESCAPE, TOP_UNSELECT},
 		{'a', TOP_ALLOW},
 		{'d', TOP_DENY},
 		{'?', TOP_HELP},

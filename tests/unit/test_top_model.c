@@ -297,7 +297,32 @@ static void arrows_go_through_both_lists(void **state)
 	assert_int_equal(top_model_selected(&model, TOP_ADDRESSES), 1);
 }
 
-static void a_verdict_is_about_the_selected_line_wherever_it_has_moved(void **state)
+static void lines_keep_their_order_while_one_is_selected(void **state)
+{
+	(void)state;
+
+	SAMPLE(1000, {"a.test", "192.0.2.1", 0, 1, 60, 9000}, {"b.test", "192.0.2.2", 0, 1, 50, 9000});
+	refused("x.test", 2, 10);
+	refused("y.test", 1, 20);
+	top_model_sort(&model);
+	top_model_key(&model, TOP_OTHER_PANE);
+	refused("y.test", 10, 30);
+	SAMPLE(2000, {"a.test", "192.0.2.1", 0, 1, 60, 9000}, {"aa.test", "192.0.2.3", 0, 1, 5000, 10},
+		{"b.test", "192.0.2.2", 0, 1, 900, 9000});
+	assert_string_equal(model.refusals[0].what, "x.test");
+	assert_string_equal(model.shown[0]->element.comment, "a.test");
+	assert_string_equal(model.shown[1]->element.comment, "b.test");
+	assert_string_equal(model.shown[2]->element.comment, "aa.test"); /* new ones come last */
+	assert_int_equal(top_model_key(&model, TOP_ALLOW), TOP_WISH_ALLOW);
+	assert_string_equal(model.target, "x.test");
+	top_model_key(&model, TOP_UNSELECT);
+	top_model_sort(&model);
+	assert_string_equal(model.refusals[0].what, "y.test");
+	assert_string_equal(model.shown[0]->element.comment, "aa.test");
+	assert_int_equal(top_model_key(&model, TOP_ALLOW), TOP_WISH_NOTHING);
+}
+
+static void a_verdict_is_about_the_selected_line_wherever_it_stands(void **state)
 {
 	(void)state;
 
@@ -305,12 +330,13 @@ static void a_verdict_is_about_the_selected_line_wherever_it_has_moved(void **st
 	refused("y.test", 1, 20);
 	top_model_sort(&model);
 	top_model_key(&model, TOP_OTHER_PANE);
-	refused("y.test", 10, 30);
-	top_model_sort(&model);
-	assert_string_equal(model.refusals[0].what, "y.test");
-	assert_int_equal(top_model_selected(&model, TOP_REFUSALS), 1);
+	top_model_settled(&model, "y.test", 1000);
+	refused("z.test", 9, 30);
 	assert_int_equal(top_model_key(&model, TOP_ALLOW), TOP_WISH_ALLOW);
 	assert_string_equal(model.target, "x.test");
+	top_model_key(&model, TOP_DOWN);
+	assert_int_equal(top_model_key(&model, TOP_DENY), TOP_WISH_DENY);
+	assert_string_equal(model.target, "z.test");
 }
 
 /* The next line must not get the verdict that was meant for one that is gone. */
@@ -397,7 +423,8 @@ int main(void)
 		with_model(what_was_settled_does_not_come_back_until_it_is_refused_again),
 		with_model(a_full_list_takes_from_the_activity_only_what_is_more_frequent),
 		with_model(arrows_go_through_both_lists),
-		with_model(a_verdict_is_about_the_selected_line_wherever_it_has_moved),
+		with_model(lines_keep_their_order_while_one_is_selected),
+		with_model(a_verdict_is_about_the_selected_line_wherever_it_stands),
 		with_model(nothing_is_selected_when_the_selected_line_has_gone),
 		with_model(a_target_is_what_the_commands_take),
 		with_model(help_hides_everything_and_any_key_but_q_only_leaves_it),
