@@ -31,6 +31,7 @@ struct command_options {
 	size_t loopback_port_count;
 	size_t count; /* -n */
 	const char *since; /* as it was written */
+	const char *output; /* the path of a file, instead of standard output */
 	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
@@ -78,6 +79,7 @@ enum command_option {
 	OPTION_VERIFY = 1u << 19,
 	OPTION_STARTING = 1u << 20,
 	OPTION_EVERY = 1u << 21,
+	OPTION_OUTPUT = 1u << 26,
 };
 
 /* The commands, ended by one without a name. */
@@ -133,5 +135,6 @@ COMMAND_DEFINE(completion);
 COMMAND_DEFINE(verify);
 COMMAND_DEFINE(watch);
 COMMAND_DEFINE(top);
+COMMAND_DEFINE(metrics);
 
 #endif
