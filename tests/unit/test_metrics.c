@@ -30,10 +30,12 @@ static void stats_make(struct stats *stats)
 
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		text_addf(&text, "%s %u\n", counter_name(i), 1000 + i);
-	text_add(&text, "landlock 1\nleases 7\npending 2\nnames 31\n");
+	text_add(&text,
+		"packet_log 1\nevents 41\nlost_readers 42\nreaders 1\nactivity 43\nactivity_full 44\nlandlock 1\nleases 7\npending 2\nnames 31\n");
 	for (unsigned i = 0; i < DURATION_COUNT; i++)
-		text_addf(&text, "%s_us_le_10 1\n%s_us_le_2500 3\n%s_us_le_1000000 4\n%s_us_le_2500000 4\n%s_us_sum 3071234\n%s_us_count 5\n", duration_name(i),
-			duration_name(i), duration_name(i), duration_name(i), duration_name(i), duration_name(i));
+		text_addf(&text,
+			"%s_us_le_10 1\n%s_us_le_2500 3\n%s_us_le_1000000 4\n%s_us_le_2500000 4\n%s_us_sum 3071234\n%s_us_count 5\n",
+			duration_name(i), duration_name(i), duration_name(i), duration_name(i), duration_name(i), duration_name(i));
 	assert_int_equal(stats_parse(stats, text.data), 0);
 	text_free(&text);
 }
@@ -44,8 +46,17 @@ static struct metrics_sample samples[3];
 static int group_setup(void **state)
 {
 	(void)state;
-	samples[0] = (struct metrics_sample){.container = "web", .state = SHIELD_UP, .has_lists = true, .lists = {1, 2, 3, 4, 5, 6}, .looked = true, .learned = {10, 11, 12, 13},
-		.learned_names = 9, .refused = {.packets = {21, 22, 23, 24}}, .up = true, .version = "1.0.0", .restarts = 2};
+	samples[0] = (struct metrics_sample){.container = "web",
+		.state = SHIELD_UP,
+		.has_lists = true,
+		.lists = {1, 2, 3, 4, 5, 6},
+		.looked = true,
+		.learned = {10, 11, 12, 13},
+		.learned_names = 9,
+		.refused = {.packets = {21, 22, 23, 24}},
+		.up = true,
+		.version = "1.0.0",
+		.restarts = 2};
 	stats_make(&samples[0].stats);
 	samples[1] = (struct metrics_sample){.container = "hung", .state = SHIELD_ERROR, .has_lists = true, .looked = true};
 	samples[2] = (struct metrics_sample){.container = "stopped", .state = SHIELD_INACTIVE, .has_lists = true};
@@ -175,7 +186,8 @@ static unsigned queries_check(const char *golden, const cJSON *value)
 
 	cJSON_ArrayForEach(member, value)
 	{
-		bool is_query = member->string && (!strcmp(member->string, "expr") || !strcmp(member->string, "query") || !strcmp(member->string, "definition"));
+		bool is_query = member->string && (!strcmp(member->string, "expr") || !strcmp(member->string, "query") ||
+							  !strcmp(member->string, "definition"));
 
 		count += is_query && cJSON_IsString(member) ? query_check(golden, member->valuestring) : queries_check(golden, member);
 	}

@@ -32,8 +32,9 @@ static void lines_become_numbers(void **state)
 
 static void anything_else_is_no_answer(void **state)
 {
-	static const char *const bad[] = {"queries", "queries\n", "queries 1", "queries  1\n", "queries -1\n", "queries 1 \n", " queries 1\n", "Queries 1\n",
-		"queries{a=\"b\"} 1\n", "queries 1\nmore", "queries 1\n\n", "a_word_that_is_longer_than_any_key_of_ours_can_ever_be 1\n"};
+	static const char *const bad[] = {"queries", "queries\n", "queries 1", "queries  1\n", "queries -1\n", "queries 1 \n",
+		" queries 1\n", "Queries 1\n", "queries{a=\"b\"} 1\n", "queries 1\nmore", "queries 1\n\n",
+		"a_word_that_is_longer_than_any_key_of_ours_can_ever_be 1\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
