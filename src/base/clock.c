@@ -19,6 +19,16 @@ int64_t clock_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t clock_now_ns(void)
+{
+	struct timespec now;
+
+	if (fake_now_ms >= 0)
+		return fake_now_ms * 1000000;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t clock_wall_s(void)
 {
 	struct timespec now;

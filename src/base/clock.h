@@ -9,6 +9,9 @@
  * kernel's set timeouts do not: an element lives at least as long as we believe. */
 int64_t clock_now_ms(void);
 
+/* Nanoseconds of CLOCK_MONOTONIC, for durations that are short and decide nothing. It has nothing to do with clock_now_ms(): time spent suspended is left out. */
+int64_t clock_now_ns(void);
+
 /* Seconds since the epoch (CLOCK_REALTIME), for records only; nothing is decided by it. */
 int64_t clock_wall_s(void);
 
@@ -18,7 +21,7 @@ const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s);
 /* The reverse: that form exactly. Errors: -EINVAL. */
 int clock_wall_parse(const char *text, int64_t *wall_s);
 
-/* Tests: from now on both clocks return what was set; a negative value ends the pretence. */
+/* Tests: from now on all clocks return what was set; a negative value ends the pretence. */
 void clock_fake(int64_t now_ms, int64_t wall_s);
 
 #endif

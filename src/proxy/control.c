@@ -176,6 +176,19 @@ static void request_state(struct caller *caller, char *argument)
 	caller_end(caller, NULL);
 }
 
+/* As Prometheus counts: each bucket with all below it. */
+static void latency_print(struct evbuffer *output, const char *name, const struct latency *latency)
+{
+	unsigned long long count = 0;
+
+	for (unsigned i = 0; i < LATENCY_BUCKETS; i++) {
+		count += latency->counts[i];
+		evbuffer_add_printf(output, "%s_us_le_%u %llu\n", name, latency_bounds_us[i], count);
+	}
+	count += latency->counts[LATENCY_BUCKETS];
+	evbuffer_add_printf(output, "%s_us_sum %llu\n%s_us_count %llu\n", name, (unsigned long long)(latency->sum_ns / 1000), name, count);
+}
+
 static void request_stats(struct caller *caller, char *argument)
 {
 	struct evbuffer *output = bufferevent_get_output(caller->stream);
@@ -188,6 +201,8 @@ static void request_stats(struct caller *caller, char *argument)
 			    events_readers(caller->proxy->events), ledger_count(caller->proxy->ledger), (unsigned long long)ledger_full(caller->proxy->ledger));
 	evbuffer_add_printf(output, "landlock %d\nleases %zu\npending %zu\nnames %zu\n", caller->proxy->landlocked, leases_count(caller->proxy->leases), pendings_count(caller->proxy->pendings),
 			    policy_name_count(caller->proxy->policy));
+	for (unsigned i = 0; i < DURATION_COUNT; i++)
+		latency_print(output, duration_name(i), &caller->proxy->latencies[i]);
 	caller_end(caller, NULL);
 }
 

@@ -1,7 +1,7 @@
-/* The names of the counters, in the words of `stats`. */
+/* The names of what is counted and measured, in the words of `stats`. */
 #include "proxy/proxy.h"
 
-static const char *const names[COUNTER_COUNT] = {
+static const char *const counter_names[COUNTER_COUNT] = {
 	[COUNT_QUERIES] = "queries",
 	[COUNT_DROPPED] = "dropped",
 	[COUNT_MALFORMED] = "malformed",
@@ -37,5 +37,16 @@ static const char *const names[COUNTER_COUNT] = {
 
 const char *counter_name(enum counter counter)
 {
-	return names[counter];
+	return counter_names[counter];
+}
+
+const char *duration_name(enum duration duration)
+{
+	static const char *const names[DURATION_COUNT] = {
+		[DURATION_LOCAL] = "answer_local",
+		[DURATION_UPSTREAM] = "answer_upstream",
+		[DURATION_SET] = "set",
+	};
+
+	return names[duration];
 }

@@ -49,7 +49,7 @@ static void udp_read(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	count = recvmmsg(fd, listen->messages, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < count; i++) {
-		struct client client = {.kind = CLIENT_UDP};
+		struct client client = {.kind = CLIENT_UDP, .asked_ns = proxy_turn_ns(proxy)};
 
 		client.udp.listener = listener;
 		client.udp.address = listen->addresses[i];
@@ -74,7 +74,7 @@ static void tcp_read(struct bufferevent *stream, void *context)
 
 	connection->used_ms = clock_now_ms();
 	while (connection->generation == generation && connection->unanswered < LISTEN_TCP_QUERIES_MAX) {
-		struct client client = {.kind = CLIENT_TCP};
+		struct client client = {.kind = CLIENT_TCP, .asked_ns = proxy_turn_ns(connection->proxy)};
 		uint8_t prefix[2];
 		size_t length;
 

@@ -59,6 +59,13 @@ void proxy_fault(struct proxy *proxy, const char *detail)
 	proxy_note(proxy, "error", NULL, detail);
 }
 
+int64_t proxy_turn_ns(struct proxy *proxy)
+{
+	if (!proxy->turn_ns)
+		proxy->turn_ns = clock_now_ns();
+	return proxy->turn_ns;
+}
+
 static int number_parse(const char *text, unsigned *number)
 {
 	char *end;
@@ -331,6 +338,7 @@ static bool turn_end(struct proxy *proxy)
 	more |= reached_turn(proxy->reached);
 	more |= ledger_file_turn(proxy->ledger_file);
 	more |= events_turn(proxy->events);
+	proxy->turn_ns = 0;
 	return more;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "dns/reply.h"
 #include "proxy/control.h"
 #include "proxy/listen.h"
@@ -141,14 +142,41 @@ static void send_udp(struct proxy *proxy, unsigned listener)
 	}
 }
 
+/* The kernel has acknowledged, or refused. */
+static void sets_measure(struct proxy *proxy)
+{
+	const struct outbox *outbox = proxy->outbox;
+	int64_t duration_ns = clock_now_ns() - proxy_turn_ns(proxy);
+
+	for (unsigned i = 0; i < outbox->count; i++)
+		if (outbox->letters[i].staged && !outbox->letters[i].failed)
+			latency_add(&proxy->latencies[DURATION_SET], duration_ns);
+}
+
+/* The replies are sent. What was answered in the turn in which it came needed nobody. */
+static void answers_measure(struct proxy *proxy)
+{
+	const struct outbox *outbox = proxy->outbox;
+	int64_t now_ns = clock_now_ns(), turn_ns = proxy_turn_ns(proxy);
+
+	for (unsigned i = 0; i < outbox->count; i++) {
+		const struct client *client = &outbox->letters[i].client;
+
+		if (client->kind == CLIENT_UDP || client->kind == CLIENT_TCP)
+			latency_add(&proxy->latencies[client->asked_ns == turn_ns ? DURATION_LOCAL : DURATION_UPSTREAM], now_ns - client->asked_ns);
+	}
+}
+
 void outbox_flush(struct proxy *proxy)
 {
 	struct outbox *outbox = proxy->outbox;
 
 	if (!outbox->count)
 		return;
-	if (outbox->staged)
+	if (outbox->staged) {
 		leases_commit(proxy->leases);
+		sets_measure(proxy);
+	}
 	for (unsigned i = 0; i < outbox->count; i++)
 		if (outbox->letters[i].failed)
 			letter_fail(outbox, &outbox->letters[i]);
@@ -162,6 +190,7 @@ void outbox_flush(struct proxy *proxy)
 		else if (letter->client.kind == CLIENT_CONTROL)
 			control_reply(proxy, &letter->client, outbox->octets + letter->offset, letter->length);
 	}
+	answers_measure(proxy);
 	outbox->count = 0;
 	outbox->used = 0;
 	outbox->staged = false;

@@ -245,8 +245,10 @@ static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t
 	struct answer *answer = &pendings->answer;
 	struct answer_filter filter = query_filter(proxy);
 	bool filtered;
-	int result = answer_parse(wire, length, pending->id, &pending->question, &filter, answer);
+	int result;
 
+	proxy_turn_ns(proxy); /* what the addresses take to be in the set counts from here */
+	result = answer_parse(wire, length, pending->id, &pending->question, &filter, answer);
 	if (result == -EBADMSG) {
 		proxy->counters[COUNT_MISMATCHED]++;
 		return false;

@@ -21,6 +21,7 @@
 #include "policy/settings.h"
 #include "policy/shield_state.h"
 #include "proxy/cache.h"
+#include "proxy/latency.h"
 #include "proxy/lease.h"
 #include "state/bundle.h"
 
@@ -70,6 +71,7 @@ enum client_kind {
 
 struct client {
 	enum client_kind kind;
+	int64_t asked_ns; /* proxy_turn_ns() of when the question came */
 	union {
 		struct {
 			unsigned listener;
@@ -85,6 +87,14 @@ struct client {
 			unsigned generation;
 		} control;
 	};
+};
+
+/* What is measured; named in the answer to `stats`. */
+enum duration {
+	DURATION_LOCAL,	   /* from a query to its answer, when that needed nobody upstream */
+	DURATION_UPSTREAM, /* the same, when it did */
+	DURATION_SET,	   /* from an upstream answer to the kernel's acknowledgement of its addresses; from the query where an answer of the cache had to put them back */
+	DURATION_COUNT,
 };
 
 #define PROXY_WATCHES 3
@@ -134,12 +144,18 @@ struct proxy {
 	uint64_t lost_untold;	 /* records lost that readers were not told of */
 	struct event *watches[PROXY_WATCHES]; /* SIGTERM, changes of the table, each second */
 	uint64_t counters[COUNTER_COUNT];
+	struct latency latencies[DURATION_COUNT];
+	int64_t turn_ns; /* when the first query or answer of this turn came up; 0: none has */
 	bool landlocked; /* the kernel has Landlock, and it is in force */
 	int64_t retire_ms; /* when it was told to retire; 0 */
 	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
 };
 
 const char *counter_name(enum counter counter);
+const char *duration_name(enum duration duration);
+
+/* The clock as it was when the first query or answer of this turn of the loop came up: read once a turn, however many there are. */
+int64_t proxy_turn_ns(struct proxy *proxy);
 
 /* Writes a line to the audit log, if that is wanted, and tells readers of events; the caller bounds how often. */
 void proxy_note(struct proxy *proxy, const char *action, const char *dest, const char *detail);

@@ -10,7 +10,8 @@
  *	resolve NAME		look NAME up now as a client's query would be; "address ADDRESS" lines; ok
  *	retire			finish what is under way, take nothing new, and end: the supervisor starts the next worker from what is installed; ok
  *	state WORD		up, down, down_all or block: how names are treated from now on; ok
- *	stats			"KEY NUMBER" lines; ok
+ *	stats			"KEY NUMBER" lines: counters, sizes, and of each duration D of answer_local, answer_upstream and set "D_us_le_BOUND" (how many took at most so many
+ *				microseconds, those of the lower bounds with them), "D_us_sum" and "D_us_count"; ok
  *	told ACTION DEST DETAIL	what the CLI has written to the audit log, for those who read events; DEST may be -, DETAIL may be missing; ok
  *	worker			"version WORD", "serial NUMBER" (workers before this one), "restarts NUMBER" (of these, after a death or a hang), "kept 0" or "kept 1" (what is
  *				installed did not start, this is the one from before); ok

@@ -25,9 +25,11 @@ static void a_test_may_hold_the_clocks_and_let_them_go(void **state)
 	(void)state;
 	clock_fake(5, 7);
 	assert_int_equal(clock_now_ms(), 5);
+	assert_int_equal(clock_now_ns(), 5000000);
 	assert_int_equal(clock_wall_s(), 7);
 	clock_fake(-1, -1);
 	assert_true(clock_now_ms() >= before);
+	assert_int_not_equal(clock_now_ns(), 5000000);
 	assert_true(clock_wall_s() > 1700000000);
 }
 
