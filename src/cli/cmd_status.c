@@ -4,6 +4,7 @@
 
 #include "cli/container.h"
 #include "cli/environment.h"
+#include "cli/health.h"
 #include "cli/launch.h"
 #include "cli/look.h"
 #include "cli/output.h"
@@ -14,6 +15,7 @@ static int container_json(const struct container *container, const struct look *
 	bool failed = false;
 	output_add(root, "container", output_string(container->identity.container), &failed);
 	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
+	output_add(root, "health", output_string(health_name(health_of(look))), &failed);
 	output_add(root, "difference", look->state == SHIELD_ERROR ? output_string(look->difference.text) : cJSON_CreateNull(), &failed);
 	output_add(root, "running", cJSON_CreateBool(look->state != SHIELD_INACTIVE), &failed);
 	output_add(root, "id",
@@ -57,8 +59,8 @@ static enum command_exit container_status(const struct command_options *options,
 		fprintf(stderr, "note: it learns%s; `terok-shield suggest %s` says what it used, `terok-shield learn %s off` ends it\n",
 			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container, container.identity.container);
 	if (look.forwarder.restarts)
-		fprintf(stderr, "note: the forwarder was started again %u time%s, `terok-shield logs --container %s` has the reasons\n", look.forwarder.restarts,
-			look.forwarder.restarts == 1 ? "" : "s", container.identity.container);
+		fprintf(stderr, "note: the forwarder was started again %u time%s, `terok-shield logs --container %s` has the reasons\n",
+			look.forwarder.restarts, look.forwarder.restarts == 1 ? "" : "s", container.identity.container);
 	return COMMAND_DONE;
 }
 
@@ -67,6 +69,7 @@ struct installation {
 	struct config config;
 	char **profiles;
 	size_t profile_count;
+	size_t containers[HEALTH_COUNT]; /* for --json */
 };
 
 static int profiles_find(struct installation *installation, const struct command_options *options, struct error *error)
@@ -109,6 +112,14 @@ static void issues_print(const struct environment *environment)
 		printf("Hint:     `terok-shield check-environment` lists what is missing\n");
 }
 
+static cJSON *containers_json(const size_t counts[HEALTH_COUNT], bool *failed)
+{
+	cJSON *object = cJSON_CreateObject();
+	for (int health = 0; health < HEALTH_COUNT; health++)
+		output_add(object, health_name((enum health)health), cJSON_CreateNumber((double)counts[health]), failed);
+	return object;
+}
+
 static int installation_json(const struct installation *installation, struct error *error)
 {
 	const struct environment *environment = &installation->environment;
@@ -126,6 +137,7 @@ static int installation_json(const struct installation *installation, struct err
 	for (size_t i = 0; i < environment->issue_count; i++)
 		output_add(issues, NULL, output_string(environment->issues[i]), &failed);
 	output_add(root, "issues", issues, &failed);
+	output_add(root, "containers", containers_json(installation->containers, &failed), &failed);
 	return output_json(root, failed, error);
 }
 
@@ -138,6 +150,8 @@ enum command_exit cmd_status(const struct command_options *options, struct error
 	int rc = launch_config_load(&installation.config, options, error);
 	if (!rc)
 		rc = profiles_find(&installation, options, error);
+	if (!rc && options->json)
+		rc = health_count(installation.containers, options, error);
 	if (!rc && options->json)
 		rc = installation_json(&installation, error);
 	else if (!rc)

@@ -34,7 +34,7 @@ struct option {
 static const struct option options_table[] = {
 	{"profiles", 0, OPTION_PROFILES, KIND_PROFILES, 0, "P...", "profiles to use, by name; also P,P (default: of the configuration)"},
 	{"all", 0, OPTION_ALL, KIND_SWITCH, AT(all), NULL, "private ranges too"},
-	{"all", 0, OPTION_EVERY, KIND_SWITCH, AT(all), NULL, "every container, those that start later too"},
+	{"all", 0, OPTION_EVERY, KIND_SWITCH, AT(all), NULL, "every container"},
 	{"down", 0, OPTION_DOWN, KIND_SWITCH, AT(down), NULL, "the ruleset of `down`"},
 	{"raw", 0, OPTION_RAW, KIND_SWITCH, AT(raw), NULL, "only what nft prints"},
 	{"json", 0, OPTION_JSON, KIND_SWITCH, AT(json), NULL, "as JSON (docs/json.md)"},
@@ -44,6 +44,7 @@ static const struct option options_table[] = {
 	{"follow", 'f', OPTION_FOLLOW, KIND_SWITCH, AT(follow), NULL, "go on with what is added, until Ctrl-C"},
 	{"since", 0, OPTION_SINCE, KIND_STRING, AT(since), "WHEN",
 		"only from then on: 2026-01-31T08:00:00, 2026-01-31, or 90s, 15m, 2h, 7d ago"},
+	{"output", 'o', OPTION_OUTPUT, KIND_STRING, AT(output), "FILE", "write to FILE, which is replaced whole"},
 	{"root", 0, OPTION_ROOT, KIND_SWITCH, AT(root), NULL, "for all users of this machine (as root)"},
 	{"user", 0, OPTION_USER, KIND_SWITCH, AT(user), NULL, "for this user"},
 	{"hooks", 0, OPTION_HOOKS, KIND_SWITCH, AT(hooks), NULL, "use podman's hooks folder, which `podman start` forgets"},

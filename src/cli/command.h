@@ -32,6 +32,7 @@ struct command_options {
 	size_t count; /* -n */
 	const char *since; /* as it was written */
 	const char *profile;
+	const char *output; /* the path of a file, instead of standard output */
 	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting, learn, diff;
 	const char *operands[COMMAND_OPERANDS_MAX]; /* without the container */
 	size_t operand_count;
@@ -82,6 +83,7 @@ enum command_option {
 	OPTION_LEARN = 1u << 22,
 	OPTION_PROFILE = 1u << 23,
 	OPTION_DIFF = 1u << 24,
+	OPTION_OUTPUT = 1u << 25,
 };
 
 /* The commands, ended by one without a name. */
@@ -139,5 +141,6 @@ COMMAND_DEFINE(watch);
 COMMAND_DEFINE(top);
 COMMAND_DEFINE(learn);
 COMMAND_DEFINE(suggest);
+COMMAND_DEFINE(metrics);
 
 #endif

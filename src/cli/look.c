@@ -17,6 +17,7 @@
 struct head {
 	enum shield_state state;
 	struct error difference;
+	struct counters counters;
 	size_t elements_length, listing_length; /* the learned elements are the rest */
 };
 
@@ -33,6 +34,8 @@ static int pieces_read(const struct wish *wish, struct text *output, struct erro
 	int rc = readback_state(wish->ruleset, &head.state, &elements, &head.difference, error);
 	if (!rc && wish->parts & LOOK_LISTING)
 		rc = nft_list_text(&listing, true, error);
+	if (!rc && wish->parts & LOOK_COUNTERS)
+		rc = counters_read(&head.counters, error);
 	if (rc)
 		return rc;
 	head.elements_length = elements.length;
@@ -65,6 +68,7 @@ static int pieces_take(struct look *look, const struct text *output, struct erro
 	const char *at = output->data + sizeof(head);
 	look->state = head.state;
 	look->difference = head.difference;
+	look->counters = head.counters;
 	text_add_bytes(&look->elements, at, head.elements_length);
 	at += head.elements_length;
 	text_add_bytes(&look->listing, at, head.listing_length);

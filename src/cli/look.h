@@ -5,11 +5,13 @@
 #include "cli/container.h"
 #include "cli/forwarder.h"
 #include "cli/learned.h"
+#include "fw/counters.h"
 
 /* What is wanted besides the state. */
 enum look_part {
 	LOOK_LEARNED = 1u << 0,
 	LOOK_LISTING = 1u << 1,
+	LOOK_COUNTERS = 1u << 2,
 };
 
 struct look {
@@ -19,6 +21,7 @@ struct look {
 	struct learned learned;  /* empty when it does not run */
 	struct text elements;    /* of the allow and deny sets: lines "element SET NETWORK" */
 	struct text listing;     /* as nft prints the table, terse */
+	struct counters counters; /* of the rules that refuse */
 };
 
 /* parts: of enum look_part. A container that ended meanwhile is inactive; one without its table is in state error, and so is one whose

@@ -3,13 +3,14 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/text.h"
+#include "base/file.h"
 
 int output_json(struct cJSON *value, bool failed, struct error *error)
 {
@@ -18,6 +19,19 @@ int output_json(struct cJSON *value, bool failed, struct error *error)
 	if (!printed)
 		return error_set(error, ENOMEM, "out of memory");
 	puts(printed);
+	return 0;
+}
+
+int output_put(const struct text *output, const char *path, mode_t mode, struct error *error)
+{
+	char shown[200];
+	if (text_failed(output))
+		return error_set(error, ENOMEM, "out of memory");
+	int rc = path ? file_replace(AT_FDCWD, path, mode, output->data, output->length) : 0;
+	if (rc)
+		return error_errno(error, -rc, "cannot write %s", text_escaped(shown, sizeof(shown), path));
+	if (!path && (fwrite(output->data, 1, output->length, stdout) != output->length || fflush(stdout)))
+		return error_errno(error, errno, "cannot write to standard output");
 	return 0;
 }
 

@@ -5,12 +5,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "base/error.h"
+#include "base/text.h"
 
 struct cJSON;
 
 /* Prints a value as one line and frees it. NULL, or failed as output_add() set it, is -ENOMEM. */
 int output_json(struct cJSON *value, bool failed, struct error *error);
+
+/* Writes what a command has made to standard output, or replaces the file at path whole: who reads it meanwhile has the old one or the new one.
+ * path: NULL for standard output; mode: of a file. */
+int output_put(const struct text *output, const char *path, mode_t mode, struct error *error);
 
 /* A string for JSON: octets that are not UTF-8 come as text_add_escaped() shows them, since JSON cannot hold them. NULL gives null.
  * Returns NULL when there is no memory. */

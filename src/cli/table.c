@@ -253,6 +253,18 @@ const struct command command_table[] = {
 		.container_optional = true,
 	},
 	{
+		.name = "metrics",
+		.summary = "print what is counted and measured, in Prometheus' text format",
+		.usage = "[NAME | --all] [--output FILE] [--json]",
+		.details = "Of all containers when none is named; one whose forwarder does not answer is there with terok_shield_up 0.\n"
+			   "With --output for the textfile collector of node_exporter: FILE is replaced whole.",
+		.example = "terok-shield metrics --output /var/lib/prometheus/node-exporter/terok-shield.prom",
+		.run = cmd_metrics,
+		.options = WHERE | OPTION_EVERY | OPTION_OUTPUT | OPTION_JSON,
+		.takes_container = true,
+		.container_optional = true,
+	},
+	{
 		.name = "preview",
 		.summary = "print the ruleset that a container would get",
 		.usage = "[--down [--all]] [--profiles P...]",

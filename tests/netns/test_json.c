@@ -35,7 +35,7 @@
 #include "support/rig.h"
 
 #define SECTIONS_MAX 80
-#define MEMBERS_MAX  16
+#define MEMBERS_MAX  48
 #define TYPES_MAX    3
 #define WORDS_MAX    10
 #define OUTPUT_MAX   (1u << 20)
@@ -392,6 +392,8 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 		{"status", "status --json", 0, USUAL},
 		{"status", "status --json", 0, NO_PODMAN},
 		{"list", "list --json", 0, USUAL},
+		{"metrics", "metrics @ --json", 0, USUAL},
+		{"metrics", "metrics --all --json", 0, USUAL},
 		{"resolve", "resolve @ --json", 0, USUAL},
 		{"verify", "verify @ --json", -1, USUAL},
 		{"rules", "rules @ --json", 0, USUAL},
