@@ -142,5 +142,6 @@ COMMAND_DEFINE(top);
 COMMAND_DEFINE(learn);
 COMMAND_DEFINE(suggest);
 COMMAND_DEFINE(metrics);
+COMMAND_DEFINE(report);
 
 #endif

@@ -265,6 +265,17 @@ const struct command command_table[] = {
 		.container_optional = true,
 	},
 	{
+		.name = "report",
+		.summary = "write what a container reached and was refused into one HTML file",
+		.usage = "NAME [--output FILE]",
+		.details = "What, when, how much, and why not; states and decisions; which lines were used. The file needs nothing else, and no script.\n"
+			   "It works for a stopped container too, as long as its state is there.",
+		.example = "terok-shield report web --output web.html",
+		.run = cmd_report,
+		.options = WHERE | OPTION_OUTPUT,
+		.takes_container = true,
+	},
+	{
 		.name = "preview",
 		.summary = "print the ruleset that a container would get",
 		.usage = "[--down [--all]] [--profiles P...]",
