@@ -228,6 +228,30 @@ static void a_file_is_replaced_whole_and_others_may_read_it(void **state)
 	assert_int_equal(status.st_mode & 0777, 0644);
 }
 
+static void promtool_accepts_it(void **state)
+{
+	cleanup_free char *printed = NULL, *arguments = NULL, *command = NULL, *output = NULL;
+	FILE *stream;
+	int status;
+
+	(void)state;
+	if (system("command -v promtool >/dev/null 2>&1")) {
+		print_message("SKIP: there is no promtool (Debian package prometheus)\n");
+		if (getenv("SHIELD_NO_SKIP"))
+			fail();
+		skip();
+	}
+	assert_true(asprintf(&arguments, "--output %s/checked.prom", root) > 0);
+	printed = rig_metrics(arguments);
+	assert_true(asprintf(&command, "promtool check metrics <%s/checked.prom 2>&1", root) > 0);
+	stream = popen(command, "re");
+	assert_non_null(stream);
+	assert_int_equal(file_read_fd(fileno(stream), 1u << 20, &output, NULL), 0);
+	status = pclose(stream);
+	if (status || *output)
+		fail_msg("promtool: %d: %s", status, output);
+}
+
 static void what_cannot_be_is_said(void **state)
 {
 	cleanup_free char *both = NULL, *nobody = NULL, *nowhere = NULL, *none = NULL;
@@ -271,6 +295,7 @@ int main(void)
 		cmocka_unit_test(metrics_says_what_the_kernel_and_the_worker_know),
 		cmocka_unit_test(a_refused_packet_is_counted_by_its_chain),
 		cmocka_unit_test(a_file_is_replaced_whole_and_others_may_read_it),
+		cmocka_unit_test(promtool_accepts_it),
 		cmocka_unit_test(what_cannot_be_is_said),
 		cmocka_unit_test(a_forwarder_that_hangs_is_there_and_not_up),
 	};

@@ -21,7 +21,7 @@ packages_driver="clang libclang-rt-dev debootstrap debian-archive-keyring git"
 # installed only where a skip is a failure; elsewhere the test skips unless somebody has them.
 packages_servers="nsd bind9 unbound dnsmasq-base"
 
-# promtool, which says whether metrics are Prometheus' (tests/unit/test_metrics.c). Its package brings a server too, so the same holds.
+# promtool, which says whether metrics are Prometheus' (tests/netns/test_cmd_metrics.c). Its package brings a server too, so the same holds.
 packages_checkers="prometheus"
 
 packages_missing() {	# PACKAGE... : prints those that are not installed

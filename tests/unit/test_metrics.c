@@ -1,4 +1,4 @@
-/* Metrics as Prometheus reads them: the text against a golden file and promtool, the names against the worker's counters and the dashboard.
+/* Metrics as Prometheus reads them: the text against a golden file, the names against the worker's counters and the dashboard.
  *
  * SHIELD_GOLDEN_WRITE=1 writes the golden file anew. */
 #include <fcntl.h>
@@ -119,29 +119,6 @@ static void what_a_label_could_break_out_with_is_escaped(void **state)
 	assert_null(strstr(text, "\nb"));
 }
 
-/* ---- promtool ---- */
-
-static void promtool_accepts_it(void **state)
-{
-	cleanup_free char *output = NULL;
-	FILE *stream;
-	int status;
-
-	(void)state;
-	if (system("command -v promtool >/dev/null 2>&1")) {
-		print_message("SKIP: there is no promtool (Debian package prometheus)\n");
-		if (getenv("SHIELD_NO_SKIP"))
-			fail();
-		skip();
-	}
-	stream = popen("promtool check metrics <" GOLDEN " 2>&1", "re");
-	assert_non_null(stream);
-	assert_int_equal(file_read_fd(fileno(stream), 1u << 20, &output, NULL), 0);
-	status = pclose(stream);
-	if (status || *output)
-		fail_msg("promtool: %d: %s", status, output);
-}
-
 /* ---- the dashboard ---- */
 
 /* True for the name of a family, or with the ending that its type gives a sample. */
@@ -215,7 +192,6 @@ int main(void)
 		cmocka_unit_test(each_counter_of_the_worker_is_there),
 		cmocka_unit_test(a_container_whose_worker_does_not_answer_is_there_and_not_up),
 		cmocka_unit_test(what_a_label_could_break_out_with_is_escaped),
-		cmocka_unit_test(promtool_accepts_it),
 		cmocka_unit_test(the_dashboard_asks_for_metrics_that_exist),
 	};
 
