@@ -9,6 +9,9 @@
 static int64_t fake_now_ms = -1;
 static int64_t fake_wall_s = -1;
 
+/* By how much the wall clock has been ahead of CLOCK_BOOTTIME at most. */
+static int64_t ahead_ms = INT64_MIN;
+
 int64_t clock_now_ms(void)
 {
 	struct timespec now;
@@ -29,14 +32,28 @@ int64_t clock_now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t clock_wall_s(void)
+static int64_t wall_ms(void)
 {
 	struct timespec now;
 
 	if (fake_wall_s >= 0)
-		return fake_wall_s;
+		return fake_wall_s * 1000;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_s(void)
+{
+	return wall_ms() / 1000;
+}
+
+int64_t clock_lasting_s(void)
+{
+	int64_t now_ms = clock_now_ms(), difference_ms = wall_ms() - now_ms;
+
+	if (difference_ms > ahead_ms)
+		ahead_ms = difference_ms;
+	return (now_ms + ahead_ms) / 1000;
 }
 
 const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s)
@@ -54,18 +71,24 @@ const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s)
 int clock_wall_parse(const char *text, int64_t *wall_s)
 {
 	struct tm parts = {0};
-	char again[32];
+	char again[CLOCK_TEXT_MAX];
+	int64_t seconds;
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S+00:00", &parts);
 
 	if (!end || *end)
 		return -EINVAL;
-	*wall_s = timegm(&parts);
+	seconds = timegm(&parts);
 	/* strptime(3) takes blanks, single digits and the 31st of any month */
-	return strcmp(clock_wall_text(again, sizeof(again), *wall_s), text) ? -EINVAL : 0;
+	if (strcmp(clock_wall_text(again, sizeof(again), seconds), text) != 0)
+		return -EINVAL;
+	*wall_s = seconds;
+	return 0;
 }
 
 void clock_fake(int64_t now_ms, int64_t wall_s)
 {
+	if (now_ms < 0 || fake_now_ms < 0)
+		ahead_ms = INT64_MIN;
 	fake_now_ms = now_ms;
 	fake_wall_s = wall_s;
 }

@@ -15,9 +15,13 @@ int64_t clock_now_ns(void);
 /* Seconds since the epoch (CLOCK_REALTIME), for records only; nothing is decided by it. */
 int64_t clock_wall_s(void);
 
-/* "2026-01-02T03:04:05+00:00" (seconds, UTC). size >= 26. Returns buffer. */
-const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s);
+/* The same for what ends at a moment that others know of too. It never goes back while the process lives: a clock that is set forward is
+ * followed; when one is set back, time passes on as CLOCK_BOOTTIME says. */
+int64_t clock_lasting_s(void);
 
+/* "2026-01-02T03:04:05+00:00" (seconds, UTC). size >= CLOCK_TEXT_MAX. Returns buffer. */
+#define CLOCK_TEXT_MAX 26
+const char *clock_wall_text(char *buffer, size_t size, int64_t wall_s);
 /* The reverse: that form exactly. Errors: -EINVAL. */
 int clock_wall_parse(const char *text, int64_t *wall_s);
 

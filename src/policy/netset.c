@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int netset_append(struct netset *set, const struct addr_net *net, uint16_t port, uint8_t protocol)
+static int netset_append(struct netset *set, const struct netset_entry *entry)
 {
 	if (set->count == set->capacity) {
 		size_t capacity = set->capacity ? set->capacity * 2 : 16;
@@ -16,22 +16,25 @@ static int netset_append(struct netset *set, const struct addr_net *net, uint16_
 		set->entries = entries;
 		set->capacity = capacity;
 	}
-	set->entries[set->count++] = (struct netset_entry){.net = *net, .port = port, .protocol = protocol};
+	set->entries[set->count++] = *entry;
 	return 0;
 }
 
 int netset_add(struct netset *set, const struct rule *rule)
 {
+	struct netset_entry entry = {.net = rule->net, .port = rule->port, .protocol = rule->protocol, .until = rule->until};
 	int result;
 
 	if (rule->port == 0)
-		return netset_append(set, &rule->net, 0, RULE_ANY_PROTOCOL);
-	if (rule->protocol != RULE_ANY_PROTOCOL)
-		return netset_append(set, &rule->net, rule->port, rule->protocol);
-	result = netset_append(set, &rule->net, rule->port, RULE_TCP);
+		entry.protocol = RULE_ANY_PROTOCOL;
+	if (rule->port == 0 || rule->protocol != RULE_ANY_PROTOCOL)
+		return netset_append(set, &entry);
+	entry.protocol = RULE_TCP;
+	result = netset_append(set, &entry);
 	if (result)
 		return result;
-	result = netset_append(set, &rule->net, rule->port, RULE_UDP);
+	entry.protocol = RULE_UDP;
+	result = netset_append(set, &entry);
 	if (result)
 		set->count--;
 	return result;
@@ -97,7 +100,7 @@ static bool netset_join(struct netset_entry *a, const struct netset_entry *b)
 {
 	struct addr_net parent = a->net;
 
-	if (a->net.prefix_length != b->net.prefix_length || parent.prefix_length <= 1)
+	if (a->until != b->until || a->net.prefix_length != b->net.prefix_length || parent.prefix_length <= 1)
 		return false;
 	parent.prefix_length--;
 	if (!addr_net_contains(&parent, &b->net.addr))
@@ -117,7 +120,8 @@ static size_t netset_keep(struct netset *set, size_t first, size_t end, const st
 	return end;
 }
 
-void netset_normalize(struct netset *set)
+/* Entries that do not end. */
+static void netset_normalize_lasting(struct netset *set)
 {
 	size_t kept = 0;                   /* end of what stays, never behind the entry looked at */
 	size_t any_first = 0, any_end = 0; /* the family's entries for any port, which sort first */
@@ -143,6 +147,158 @@ void netset_normalize(struct netset *set)
 		}
 	}
 	set->count = kept;
+}
+
+/* ---- entries that end ---- */
+
+/* The first entry of a sorted set that does not stand before entry. */
+static size_t netset_bound(const struct netset *set, const struct netset_entry *entry)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (netset_compare(&set->entries[middle], entry) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+enum netset_overlap {
+	NETSET_APART,
+	NETSET_COVERED, /* some entry covers it */
+	NETSET_PARTED,  /* some entry lies in it */
+};
+
+/* How an entry lies to a sorted and disjoint set. */
+static enum netset_overlap netset_overlap(const struct netset *set, const struct netset_entry *entry)
+{
+	size_t at = netset_bound(set, entry);
+	const struct netset_entry *next = at < set->count ? &set->entries[at] : NULL;
+	const struct netset_entry *before = at > 0 ? &set->entries[at - 1] : NULL;
+
+	if (before && netset_compare_group(before, entry) == 0 && addr_net_covers(&before->net, &entry->net))
+		return NETSET_COVERED;
+	if (!next || netset_compare_group(next, entry) != 0 || !addr_net_covers(&entry->net, &next->net))
+		return NETSET_APART;
+	return addr_net_covers(&next->net, &entry->net) ? NETSET_COVERED : NETSET_PARTED;
+}
+
+/* The same, where what covers it for every port counts too. */
+static enum netset_overlap netset_overlap_any(const struct netset *set, const struct netset_entry *entry)
+{
+	struct netset_entry any = *entry;
+	enum netset_overlap overlap = netset_overlap(set, entry), overlap_any;
+
+	if (!entry->port || overlap == NETSET_COVERED)
+		return overlap;
+	any.port = 0;
+	any.protocol = RULE_ANY_PROTOCOL;
+	overlap_any = netset_overlap(set, &any);
+	return overlap_any != NETSET_APART ? overlap_any : overlap;
+}
+
+/* Adds to parts what of an entry neither of two sets covers. */
+static int netset_cut(const struct netset *lasting, const struct netset *longer, const struct netset_entry *entry, struct netset *parts)
+{
+	enum netset_overlap first = netset_overlap_any(lasting, entry), second = netset_overlap_any(longer, entry);
+	struct netset_entry half = *entry;
+	int result;
+
+	if (first == NETSET_COVERED || second == NETSET_COVERED)
+		return 0;
+	if (first == NETSET_APART && second == NETSET_APART)
+		return netset_append(parts, entry);
+	half.net.prefix_length++;
+	result = netset_cut(lasting, longer, &half, parts);
+	if (result)
+		return result;
+	half.net.addr.octets[entry->net.prefix_length / 8] |= (uint8_t)(0x80 >> entry->net.prefix_length % 8);
+	return netset_cut(lasting, longer, &half, parts);
+}
+
+static int netset_compare_ends(const void *left, const void *right)
+{
+	const struct netset_entry *a = left, *b = right;
+
+	if (a->until != b->until)
+		return a->until < b->until ? 1 : -1;
+	/* The wider one first, so that what lies in it is covered rather than cut out. */
+	return a->net.prefix_length != b->net.prefix_length ? a->net.prefix_length - b->net.prefix_length : netset_compare(a, b);
+}
+
+/* Puts the entries that end behind the others. Returns how many do not. */
+static size_t netset_part(struct netset *set)
+{
+	size_t lasting = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct netset_entry entry = set->entries[i];
+
+		if (entry.until)
+			continue;
+		set->entries[i] = set->entries[lasting];
+		set->entries[lasting++] = entry;
+	}
+	return lasting;
+}
+
+/* Cuts the ending entries, those that end last first, each by what was kept before. */
+static int netset_cut_all(const struct netset *lasting, struct netset *ending, struct netset *parts)
+{
+	int result = 0;
+
+	qsort(ending->entries, ending->count, sizeof(*ending->entries), netset_compare_ends);
+	for (size_t i = 0; !result && i < ending->count; i++) {
+		size_t before = parts->count;
+
+		result = netset_cut(lasting, parts, &ending->entries[i], parts);
+		if (parts->count > before)
+			qsort(parts->entries, parts->count, sizeof(*parts->entries), netset_compare);
+	}
+	return result;
+}
+
+/* All are disjoint: sorts, and joins neighbours. */
+static void netset_join_all(struct netset *set)
+{
+	size_t kept = 0, first = 0;
+
+	qsort(set->entries, set->count, sizeof(*set->entries), netset_compare);
+	for (size_t i = 0; i < set->count; i++) {
+		const struct netset_entry entry = set->entries[i];
+
+		if (kept > first && netset_compare_group(&set->entries[kept - 1], &entry) != 0)
+			first = kept;
+		kept = netset_keep(set, first, kept, &entry);
+	}
+	set->count = kept;
+}
+
+int netset_normalize(struct netset *set)
+{
+	size_t lasting = netset_part(set);
+	struct netset ending = {0}, parts = {0};
+	int result = 0;
+
+	for (size_t i = lasting; !result && i < set->count; i++)
+		result = netset_append(&ending, &set->entries[i]);
+	set->count = lasting;
+	netset_normalize_lasting(set);
+	if (!result && ending.count)
+		result = netset_cut_all(set, &ending, &parts);
+	for (size_t i = 0; !result && i < parts.count; i++)
+		result = netset_append(set, &parts.entries[i]);
+	if (!result && parts.count)
+		netset_join_all(set);
+	if (result)
+		set->count = 0;
+	netset_free(&ending);
+	netset_free(&parts);
+	return result;
 }
 
 bool netset_contains(const struct netset *set, const struct addr *addr)

@@ -40,6 +40,7 @@ struct policy_rule {
 	uint8_t kind;
 	uint8_t layer;
 	bool exclude;
+	int64_t until;
 };
 
 /* What the rules of one name, layer and kind come to. */
@@ -71,6 +72,7 @@ struct policy_net_rule {
 	bool exclude;
 	uint32_t source;
 	uint32_t line;
+	int64_t until;
 };
 
 struct policy {
@@ -95,7 +97,10 @@ struct policy {
 
 	struct policy_net_rule *net_rules;
 	size_t net_rule_count, net_rule_capacity;
-	struct netset allowed, denied;
+	struct netset allowed, denied, ended;
+
+	int64_t next_end; /* 0: none */
+	size_t end_count;
 };
 
 struct policy *policy_new(void)
@@ -123,6 +128,7 @@ void policy_free(struct policy *policy)
 	free(policy->net_rules);
 	netset_free(&policy->allowed);
 	netset_free(&policy->denied);
+	netset_free(&policy->ended);
 	free(policy);
 }
 
@@ -193,6 +199,7 @@ static int policy_add_name(struct policy *policy, const struct rule *rule, enum 
 		.kind = (uint8_t)rule->kind,
 		.layer = (uint8_t)layer,
 		.exclude = rule->exclude,
+		.until = rule->until,
 	};
 	memcpy(policy->arena + policy->arena_used, rule->name.wire, rule->name.length);
 	policy->arena_used += rule->name.length;
@@ -223,6 +230,7 @@ static int policy_add_net(struct policy *policy, const struct rule *rule, enum p
 		.exclude = rule->exclude,
 		.source = source,
 		.line = line,
+		.until = rule->until,
 	};
 	int result;
 
@@ -247,10 +255,20 @@ int policy_add(struct policy *policy, const struct rule *rule, enum policy_layer
 	if (policy->sealed || (rule->exclude && rule->port != 0))
 		return -EINVAL;
 	result = policy_intern_source(policy, source ? source : "", &index);
-	if (result)
+	if (result == 0)
+		result = rule->kind == RULE_NET ? policy_add_net(policy, rule, layer, index, line)
+						: policy_add_name(policy, rule, layer, index, line);
+	if (result || !rule->until)
 		return result;
-	return rule->kind == RULE_NET ? policy_add_net(policy, rule, layer, index, line)
-				      : policy_add_name(policy, rule, layer, index, line);
+	policy->end_count++;
+	if (!policy->next_end || rule->until < policy->next_end)
+		policy->next_end = rule->until;
+	return 0;
+}
+
+int policy_add_ended(struct policy *policy, const struct rule *rule)
+{
+	return netset_add(&policy->ended, rule);
 }
 
 /* ---- sealing ---- */
@@ -412,8 +430,8 @@ int policy_seal(struct policy *policy)
 	policy->slot_mask = (uint32_t)(slot_count - 1);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		policy_seal_rule(policy, (uint32_t)i);
-	netset_normalize(&policy->allowed);
-	netset_normalize(&policy->denied);
+	if (netset_normalize(&policy->allowed) || netset_normalize(&policy->denied))
+		return -ENOMEM;
 	return policy_seal_ports(policy);
 }
 
@@ -474,6 +492,7 @@ static void policy_fill(const struct policy *policy, const struct policy_best *b
 	match->depth = best->depth;
 	match->source = policy->sources[rule->source];
 	match->line = rule->line;
+	match->until = rule->until;
 }
 
 /* The other layer allows the name too: what it lets through counts as well. */
@@ -481,14 +500,17 @@ static void policy_unite(const struct policy *policy, const struct policy_best *
 {
 	const struct policy_decision *decision = &policy->decisions[best->decision];
 
-	if (match->verdict != POLICY_ALLOWED || !best->decision || decision->exclude || match->any_port)
+	if (match->verdict != POLICY_ALLOWED || !best->decision || decision->exclude || (match->any_port && !match->until))
 		return;
 	if (decision->any_port) {
+		match->until = policy->rules[decision->rule].until ? match->until : 0; /* it stays allowed afterwards */
 		match->any_port = true;
 		match->port_count = 0;
 		match->ports = NULL;
 		return;
 	}
+	if (match->any_port)
+		return;
 	match->more_port_count = (uint16_t)decision->port_count;
 	match->more_ports = policy->ports + decision->port_first;
 }
@@ -531,6 +553,32 @@ const struct netset *policy_denied_nets(const struct policy *policy)
 	return &policy->denied;
 }
 
+const struct netset *policy_ended_nets(const struct policy *policy)
+{
+	return &policy->ended;
+}
+
+int64_t policy_next_end(const struct policy *policy, size_t *count)
+{
+	if (count)
+		*count = policy->end_count;
+	return policy->next_end;
+}
+
+/* When an address is no longer allowed that a rule with an end allows: a wider rule may do so for longer. */
+static int64_t policy_net_end(const struct policy *policy, const struct addr *addr, int64_t until)
+{
+	for (size_t i = 0; until && i < policy->net_rule_count; i++) {
+		const struct policy_net_rule *rule = &policy->net_rules[i];
+
+		if (rule->exclude || rule->port_count || !addr_net_contains(&rule->net, addr))
+			continue;
+		if (!rule->until || rule->until > until)
+			until = rule->until;
+	}
+	return until;
+}
+
 /* The deny sets stand before the allow sets in the ruleset; among networks of one set the narrowest explains best. */
 void policy_lookup_addr(const struct policy *policy, const struct addr *addr, struct policy_match *match)
 {
@@ -556,6 +604,7 @@ void policy_lookup_addr(const struct policy *policy, const struct addr *addr, st
 	match->kind = RULE_NET;
 	match->source = policy->sources[best->source];
 	match->line = best->line;
+	match->until = best->exclude ? 0 : policy_net_end(policy, addr, best->until);
 }
 
 /* ---- listing ---- */
@@ -571,6 +620,7 @@ int policy_each_name(const struct policy *policy,
 			.port = record->port,
 			.protocol = record->protocol,
 			.name.length = record->name_length,
+			.until = record->until,
 		};
 		int result;
 

@@ -5,6 +5,7 @@
  * wins, and rules that allow unite their ports. Between layers: a live deny wins unless a live allow is more specific; a live allow wins over a profile
  * rule that is not more specific than it. So `deny x` revokes everything below x whatever the profile lists there, and `allow x` does not
  * bring back what a profile took out below x, until that is named itself. When both layers allow a name their ports are united: `allow x:22` never narrows.
+ * A rule may have an end. The policy knows no clock: who builds it leaves out what has ended, and builds another at policy_next_end().
  *
  * A policy is built, then only read. To change one, build another and swap.
  */
@@ -43,6 +44,7 @@ struct policy_match {
 	uint8_t depth;			 /* labels of the deciding rule's name: the last so many of the looked-up name */
 	const char *source;		 /* file, borrowed from the policy; "" when not known */
 	uint32_t line;			 /* 0 when not known */
+	int64_t until;			 /* when the deciding rule ends, in seconds since the epoch; 0: it does not */
 };
 
 struct policy;
@@ -59,6 +61,9 @@ static inline void policy_cleanup(struct policy **policy)
 /* Adds a rule. In the live layer an excluding rule is a `deny`. RULE_NET rules go into the allow set, or with `exclude` (only in the live layer) into
  * the deny set. source: copied once per distinct string. Errors: -ENOMEM, -EINVAL (an excluded network in the profile layer). */
 int policy_add(struct policy *policy, const struct rule *rule, enum policy_layer layer, const char *source, uint32_t line);
+
+/* Notes a network that was allowed and has ended: it allows nothing, but what was open through it has to be ended. -ENOMEM. */
+int policy_add_ended(struct policy *policy, const struct rule *rule);
 
 /* Ends the building: sorts and joins networks, settles ports. To be called once, before the first lookup. -ENOMEM. */
 int policy_seal(struct policy *policy);
@@ -79,6 +84,11 @@ static inline struct policy_port policy_match_port(const struct policy_match *ma
 /* The networks; sealed and normalized; borrowed. */
 const struct netset *policy_allowed_nets(const struct policy *policy);
 const struct netset *policy_denied_nets(const struct policy *policy);
+/* Those of policy_add_ended(), as they were added. */
+const struct netset *policy_ended_nets(const struct policy *policy);
+
+/* When the first of its rules ends, in seconds since the epoch, and how many have an end; 0 when none has (count may be NULL). */
+int64_t policy_next_end(const struct policy *policy, size_t *count);
 
 /* Which network rule decides for an address: fills source, line, layer, verdict (POLICY_DENIED, POLICY_ALLOWED or POLICY_UNLISTED) of match. For `why`. */
 void policy_lookup_addr(const struct policy *policy, const struct addr *addr, struct policy_match *match);

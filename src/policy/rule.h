@@ -35,6 +35,7 @@ struct rule {
 	uint8_t protocol; /* enum rule_protocol; not 0 only with a port */
 	struct name name; /* of RULE_TREE, RULE_BELOW, RULE_EXACT */
 	struct addr_net net;
+	int64_t until; /* 0, or when it ends, in seconds since the epoch: of a list's line, not of the rule's own text */
 };
 
 /* Parses a line without comment and surrounding blanks. Names must be ASCII here (config/idn.h makes them so), of letters, digits, '-'
@@ -46,6 +47,7 @@ int rule_parse(struct rule *rule, const char *line, size_t length, struct error 
 /* The canonical spelling; rule_parse() of it gives the same rule. */
 void rule_format(const struct rule *rule, struct text *text);
 
+/* Their ends do not count. */
 bool rule_equal(const struct rule *a, const struct rule *b);
 
 /* Cuts blanks and a comment ("#" at the start or after a blank) off a line of a profile or list.

@@ -114,8 +114,8 @@ int bundle_settings_read(const struct bundle *bundle, struct bundle_identity *id
 enum bundle_list {
 	BUNDLE_PROFILE_ALLOWED, /* profile.allowed: networks of the profiles */
 	BUNDLE_PROFILE_DOMAINS, /* profile.domains: names of the profiles, '!' lines too */
-	BUNDLE_LIVE_ALLOWED,	/* live.allowed: networks that `allow` added */
-	BUNDLE_LIVE_DOMAINS,	/* live.domains */
+	BUNDLE_LIVE_ALLOWED,	/* live.allowed: networks that `allow` added; with an end as BUNDLE_LIVE_DOMAINS has it */
+	BUNDLE_LIVE_DOMAINS,	/* live.domains; a comment "# from TIME until TIME" limits a line */
 	BUNDLE_DENY_LIST,	/* deny.list: networks that `deny` added (stored without '!') */
 	BUNDLE_DENIED_DOMAINS,	/* denied.domains (stored without '!') */
 };
@@ -124,7 +124,8 @@ const char *bundle_list_file(enum bundle_list list);
 
 /* All six into a policy, each in its layer, deny lists as exclusions, sealed. A missing live or deny file is empty; a missing profile
  * file is an error; a bad line is an error with file and line. A comment "# FILE:LINE" behind a rule of a profile list becomes the rule's
- * source and line; without it these are the list file's own. sums: of the settings that were read before; a profile list that they do not
+ * source and line; without it these are the list file's own. A live line holds in its time only, by clock_lasting_s(); the networks of those that
+ * have ended are the policy's ended ones. sums: of the settings that were read before; a profile list that they do not
  * fit is -EUCLEAN. policy: caller frees. */
 int bundle_policy_load(const struct bundle *bundle, const struct bundle_sums *sums, struct policy **policy, struct error *error);
 
@@ -134,7 +135,12 @@ enum bundle_change {
 	BUNDLE_FORGET, /* take the rule out of live and deny lists */
 };
 
+#define BUNDLE_FOR_MAX_S (30 * 86400) /* how long an allow with an end may last */
+#define BUNDLE_ENDS_MAX 1024	      /* lines with an end in a list */
+
 /* Puts a rule on the live list (and takes an equal one off the deny list), or the reverse; keeps comments and the order of the rest; no duplicate lines.
+ * What has ended is taken out on the way. An allow with an end takes nothing off the deny list: -EPERM when the rule is denied. An allow never
+ * shortens another: of two ends the later one stays, and of an end and none, none.
  * The caller holds the lock. changed: set to whether a file was replaced. On return 0 it is on disk. */
 int bundle_list_change(const struct bundle *bundle, enum bundle_change change, const struct rule *rule, bool *changed, struct error *error);
 

@@ -9,7 +9,9 @@
 int bundle_settings_parse(
 	const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error);
 int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime *runtime, struct error *error);
-int bundle_list_parse(enum bundle_list list, const char *data, size_t length, struct policy *policy, struct error *error);
+/* Lines that hold at now_s are taken into the policy. */
+int bundle_list_parse(enum bundle_list list, const char *data, size_t length, int64_t now_s, struct policy *policy,
+	struct error *error);
 
 /* The checksum of a profile list as it is in settings.json. */
 uint64_t bundle_sum(const void *data, size_t length);
@@ -20,9 +22,9 @@ enum bundle_edit {
 	BUNDLE_EDIT_DROP_EQUAL, /* no equal line is in it */
 };
 
-/* The edited list. Comments and all other lines stay, in their order. result: empty at first. *changed: whether it says
+/* The edited list. Comments and all other lines stay, in their order, except those that have ended at now_s. result: empty at first. *changed: whether it says
  * something else than data. */
 int bundle_list_edit(enum bundle_list list, const char *data, size_t length, enum bundle_edit edit, const struct rule *rule,
-	struct text *result, bool *changed, struct error *error);
+	int64_t now_s, struct text *result, bool *changed, struct error *error);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "state/bundle.h"
 #include "state/bundle_parse.h"
 
@@ -146,7 +147,7 @@ static void a_rule_keeps_the_place_in_its_profile(void **state)
 		cleanup_policy struct policy *policy = policy_new();
 		struct policy_match match;
 
-		assert_int_equal(bundle_list_parse(BUNDLE_PROFILE_DOMAINS, cases[i].line, strlen(cases[i].line), policy, NULL), 0);
+		assert_int_equal(bundle_list_parse(BUNDLE_PROFILE_DOMAINS, cases[i].line, strlen(cases[i].line), 1, policy, NULL), 0);
 		assert_int_equal(policy_seal(policy), 0);
 		policy_lookup(policy, name.wire, name.length, &match);
 		assert_int_equal(match.verdict, POLICY_ALLOWED);
@@ -197,7 +198,7 @@ static void a_line_that_is_wrong_or_in_the_wrong_list_is_an_error_with_its_place
 		cleanup_policy struct policy *policy = policy_new();
 		struct error error = {0};
 
-		if (bundle_list_parse(cases[i].list, cases[i].text, strlen(cases[i].text), policy, &error) != -EINVAL ||
+		if (bundle_list_parse(cases[i].list, cases[i].text, strlen(cases[i].text), 1, policy, &error) != -EINVAL ||
 			!strstr(error.text, cases[i].says))
 			fail_msg("%s -> %s", cases[i].text, error.text);
 	}
@@ -296,6 +297,159 @@ static void a_list_that_was_cut_short_is_refused_by_who_reads_it_and_who_changes
 	policy_free(policy);
 }
 
+/* ---- lines with an end ---- */
+
+#define NOW_S 1767323045 /* 2026-01-02T03:04:05+00:00 */
+
+static int allow_until(const char *text, int64_t until_s)
+{
+	struct rule rule = rule_of(text);
+	bool changed;
+
+	rule.until = until_s;
+	return bundle_list_change(&bundle, BUNDLE_ALLOW, &rule, &changed, NULL);
+}
+
+static void a_line_with_an_end_holds_until_then_and_says_so(void **state)
+{
+	cleanup_policy struct policy *policy = NULL;
+	size_t count;
+
+	(void)state;
+	clock_fake(1000, NOW_S);
+	put(BUNDLE_PROFILE_ALLOWED, "");
+	put(BUNDLE_PROFILE_DOMAINS, "");
+	assert_int_equal(allow_until("a.example", NOW_S + 600), 0);
+	assert_int_equal(allow_until("192.0.2.0/24", NOW_S + 60), 0);
+	assert_content(BUNDLE_LIVE_DOMAINS, "a.example # from 2026-01-02T03:04:05+00:00 until 2026-01-02T03:14:05+00:00\n");
+	assert_int_equal(look_up("a.example").verdict, POLICY_ALLOWED);
+	assert_int_equal(look_up("a.example").until, NOW_S + 600);
+	assert_int_equal(look_up("192.0.2.9").until, NOW_S + 60);
+	assert_int_equal(policy_load(&policy, NULL), 0);
+	assert_int_equal(policy_next_end(policy, &count), NOW_S + 60);
+	assert_int_equal(count, 2);
+	assert_int_equal(policy_allowed_nets(policy)->entries[0].until, NOW_S + 60);
+	clock_fake(61000, NOW_S + 60);
+	assert_int_equal(look_up("192.0.2.9").verdict, POLICY_UNLISTED);
+	assert_int_equal(look_up("a.example").verdict, POLICY_ALLOWED);
+	clock_fake(601000, NOW_S + 600);
+	assert_int_equal(look_up("a.example").verdict, POLICY_UNLISTED);
+	policy_free(policy);
+	policy = NULL;
+	assert_int_equal(policy_load(&policy, NULL), 0);
+	assert_int_equal(policy_next_end(policy, NULL), 0);
+	assert_int_equal(policy_ended_nets(policy)->count, 1);
+	change(BUNDLE_ALLOW, "b.example");
+	assert_content(BUNDLE_LIVE_DOMAINS, "b.example\n");
+	clock_fake(-1, -1);
+}
+
+/* A process that lives follows no clock back; one that starts takes a line for over when the clock stands before its beginning. */
+static void a_clock_that_is_set_moves_an_end_forward_only(void **state)
+{
+	(void)state;
+	clock_fake(1000, NOW_S);
+	put(BUNDLE_PROFILE_ALLOWED, "");
+	put(BUNDLE_PROFILE_DOMAINS, "");
+	assert_int_equal(allow_until("a.example", NOW_S + 600), 0);
+	clock_fake(601000, NOW_S + 10);
+	assert_int_equal(look_up("a.example").verdict, POLICY_UNLISTED);
+	clock_fake(-1, -1);
+	clock_fake(601000, NOW_S + 10); /* another process */
+	assert_int_equal(look_up("a.example").verdict, POLICY_ALLOWED);
+	clock_fake(-1, -1);
+	clock_fake(601000, NOW_S - 61);
+	assert_int_equal(look_up("a.example").verdict, POLICY_UNLISTED);
+	clock_fake(-1, -1);
+	clock_fake(2000, NOW_S + 86400);
+	assert_int_equal(look_up("a.example").verdict, POLICY_UNLISTED);
+	clock_fake(-1, -1);
+}
+
+static void an_allow_never_shortens_another(void **state)
+{
+	(void)state;
+	clock_fake(1000, NOW_S);
+	put(BUNDLE_PROFILE_ALLOWED, "");
+	put(BUNDLE_PROFILE_DOMAINS, "");
+	assert_int_equal(allow_until("a.example", NOW_S + 600), 0);
+	assert_int_equal(allow_until("a.example", NOW_S + 60), 0);
+	assert_int_equal(look_up("a.example").until, NOW_S + 600);
+	assert_int_equal(allow_until("a.example", NOW_S + 900), 0);
+	assert_int_equal(look_up("a.example").until, NOW_S + 900);
+	change(BUNDLE_ALLOW, "a.example");
+	assert_content(BUNDLE_LIVE_DOMAINS, "a.example\n");
+	assert_int_equal(allow_until("a.example", NOW_S + 900), 0);
+	assert_content(BUNDLE_LIVE_DOMAINS, "a.example\n");
+	assert_int_equal(allow_until("b.example:443", NOW_S + 900), 0);
+	change(BUNDLE_DENY, "b.example");
+	assert_content(BUNDLE_LIVE_DOMAINS, "a.example\n");
+	clock_fake(-1, -1);
+}
+
+static void an_allow_with_an_end_takes_no_deny_away(void **state)
+{
+	(void)state;
+	put(BUNDLE_PROFILE_ALLOWED, "192.0.2.0/24\n");
+	put(BUNDLE_PROFILE_DOMAINS, "a.example\n");
+	change(BUNDLE_DENY, "a.example");
+	change(BUNDLE_DENY, "192.0.2.1");
+	assert_int_equal(allow_until("a.example", NOW_S + 600), -EPERM);
+	assert_int_equal(allow_until("a.example:443", NOW_S + 600), -EPERM);
+	assert_int_equal(allow_until("192.0.2.1", NOW_S + 600), -EPERM);
+	assert_content(BUNDLE_DENIED_DOMAINS, "a.example\n");
+	assert_content(BUNDLE_DENY_LIST, "192.0.2.1\n");
+}
+
+static void an_end_that_cannot_be_read_is_an_error(void **state)
+{
+	static const char *const bad[] = {
+		"a.example # until tomorrow\n", "a.example # until 2026-01-02\n", "a.example # until 2026-02-30T03:04:05+00:00\n",
+		"a.example # until 2026-01-02T03:04:05+00:00 or so\n", "a.example # from 2026-01-02T03:04:05+00:00\n",
+		"a.example # from 2026-01-02T03:04:05+00:00 until 2026-01-02T03:04:05+00:00\n",
+		"a.example # from 2026-01-02T03:04:05+00:00 until 2026-03-02T03:04:05+00:00\n", /* longer than any may be */
+	};
+	static const char *const good[] = {
+		"a.example # from the documentation\n",
+		"a.example # not until tomorrow\n",
+		"a.example # until 2026-01-02T03:04:05+00:00\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		cleanup_policy struct policy *policy = policy_new();
+
+		if (bundle_list_parse(BUNDLE_LIVE_DOMAINS, bad[i], strlen(bad[i]), NOW_S, policy, NULL) != -EINVAL)
+			fail_msg("%s", bad[i]);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		cleanup_policy struct policy *policy = policy_new();
+
+		if (bundle_list_parse(BUNDLE_LIVE_DOMAINS, good[i], strlen(good[i]), NOW_S, policy, NULL))
+			fail_msg("%s", good[i]);
+	}
+}
+
+static void lines_with_an_end_are_bounded(void **state)
+{
+	cleanup_text struct text list = {0}, edited = {0};
+	struct rule rule = rule_of("a.example");
+	bool changed;
+
+	(void)state;
+	for (unsigned i = 0; i < BUNDLE_ENDS_MAX; i++)
+		text_addf(&list, "n%u.example # until 2026-01-02T03:04:06+00:00\n", i);
+	rule.until = NOW_S + 600;
+	assert_int_equal(
+		bundle_list_edit(BUNDLE_LIVE_DOMAINS, list.data, list.length, BUNDLE_EDIT_ADD, &rule, NOW_S, &edited, &changed, NULL),
+		-ENOSPC);
+	text_free(&edited);
+	assert_int_equal(
+		bundle_list_edit(BUNDLE_LIVE_DOMAINS, list.data, list.length, BUNDLE_EDIT_ADD, &rule, NOW_S + 1, &edited, &changed, NULL),
+		0);
+	assert_string_equal(edited.data, "a.example # from 2026-01-02T03:04:06+00:00 until 2026-01-02T03:14:05+00:00\n");
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -310,6 +464,12 @@ int main(void)
 		in_folder(a_change_keeps_comments_and_order_and_removes_duplicates),
 		in_folder(a_change_that_cannot_hold_is_refused_and_changes_nothing),
 		in_folder(a_list_that_was_cut_short_is_refused_by_who_reads_it_and_who_changes_it),
+		in_folder(a_line_with_an_end_holds_until_then_and_says_so),
+		in_folder(a_clock_that_is_set_moves_an_end_forward_only),
+		in_folder(an_allow_never_shortens_another),
+		in_folder(an_allow_with_an_end_takes_no_deny_away),
+		cmocka_unit_test(an_end_that_cannot_be_read_is_an_error),
+		cmocka_unit_test(lines_with_an_end_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Adds the networks of a text, one a word. */
+/* Adds the networks of a text, one a word; "@5" behind one: it ends at 5. */
 static void netset_add_words(struct netset *set, const char *words)
 {
 	while (*words) {
@@ -21,8 +21,11 @@ static void netset_add_words(struct netset *set, const char *words)
 		struct error error = {0};
 		struct rule rule;
 
-		if (rule_parse(&rule, words, length, &error))
+		size_t end = strcspn(words, "@ ");
+
+		if (rule_parse(&rule, words, end, &error))
 			fail_msg("%s", error.text);
+		rule.until = words[end] == '@' ? words[end + 1] - '0' : 0;
 		assert_int_equal(netset_add(set, &rule), 0);
 		words += length;
 		words += strspn(words, " ");
@@ -38,6 +41,8 @@ static void netset_write(const struct netset *set, struct text *text)
 
 		text_add(text, i > 0 ? " " : "");
 		rule_format(&rule, text);
+		if (entry->until)
+			text_addf(text, "@%d", (int)entry->until);
 	}
 }
 
@@ -56,6 +61,24 @@ static void a_set_becomes_disjoint_sorted_and_joined(void **state)
 		/* The halves of everything stay two. */
 		{"0.0.0.0/1 128.0.0.0/1", "0.0.0.0/1 128.0.0.0/1"},
 		{"::/2 4000::/2 8000::/1", "::/1 8000::/1"},
+		/* What ends is cut by what does not, or later. */
+		{"192.0.2.1@5", "192.0.2.1@5"},
+		{"192.0.2.1@5 192.0.2.1@7", "192.0.2.1@7"},
+		{"192.0.2.1@5 192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1@5 192.0.2.0/24", "192.0.2.0/24"},
+		{"192.0.2.0/30@5 192.0.2.1", "192.0.2.0@5 192.0.2.1 192.0.2.2/31@5"},
+		{"192.0.2.0/30@5 192.0.2.1@7", "192.0.2.0@5 192.0.2.1@7 192.0.2.2/31@5"},
+		{"192.0.2.0/30@7 192.0.2.1@5", "192.0.2.0/30@7"},
+		{"192.0.2.0/31@5 192.0.2.2/31@5", "192.0.2.0/30@5"},
+		{"192.0.2.0/31@5 192.0.2.2/31@6", "192.0.2.0/31@5 192.0.2.2/31@6"},
+		{"192.0.2.0/31@5 192.0.2.2/31", "192.0.2.0/31@5 192.0.2.2/31"},
+		{"0.0.0.0/1@5 128.0.0.0/1@5", "0.0.0.0/1@5 128.0.0.0/1@5"},
+		{"192.0.2.1:443/tcp 192.0.2.1@5", "192.0.2.1@5 192.0.2.1:443/tcp"},
+		{"192.0.2.1:443/tcp@5 192.0.2.1", "192.0.2.1"},
+		{"192.0.2.1:443/tcp@5 192.0.2.1@7", "192.0.2.1@7"},
+		{"192.0.2.1:443/tcp@7 192.0.2.1@5", "192.0.2.1@5 192.0.2.1:443/tcp@7"},
+		{"192.0.2.0/31:443/tcp@5 192.0.2.1", "192.0.2.1 192.0.2.0:443/tcp@5"},
+		{"2001:db8::/127@5 2001:db8::1", "2001:db8::@5 2001:db8::1"},
 		/* Ports. */
 		{"192.0.2.1:443", "192.0.2.1:443/tcp 192.0.2.1:443/udp"},
 		{"192.0.2.1:443 192.0.2.1:443/tcp", "192.0.2.1:443/tcp 192.0.2.1:443/udp"},
