@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/look.h"
@@ -17,6 +18,7 @@ struct row {
 	char profiles[BUNDLE_PROFILES_MAX * 65 + 1]; /* joined by ',' */
 	size_t names;				     /* learned */
 	char id[16];				     /* the first 12 digits, "" when it never started */
+	char next_end[CLOCK_TEXT_MAX];               /* of the allows that have an end, "" for none */
 	char problem[sizeof(((struct error *)NULL)->text)]; /* why there is nothing to say about it, "" normally */
 };
 
@@ -50,6 +52,8 @@ static void row_fill(struct row *row, const struct command_options *options, con
 		if (container_ruleset(&container, &ruleset, &policy, &error) == 0 && look_take(&look, &container, &ruleset, &error) == 0) {
 			row->state = look.state;
 			row->names = look_name_count(&look);
+			if (policy_next_end(policy, NULL))
+				clock_wall_text(row->next_end, sizeof(row->next_end), policy_next_end(policy, NULL));
 			if (look.state == SHIELD_ERROR)
 				error = look.difference;
 		}
@@ -72,6 +76,7 @@ static int rows_json(const struct row *rows, size_t count, struct error *error)
 		output_add(object, "profiles", profiles, &failed);
 		output_add(object, "learned_names", cJSON_CreateNumber((double)rows[i].names), &failed);
 		output_add(object, "id", output_string(rows[i].id[0] ? rows[i].id : NULL), &failed);
+		output_add(object, "next_end", output_string(rows[i].next_end[0] ? rows[i].next_end : NULL), &failed);
 		output_add(object, "problem", output_string(rows[i].problem[0] ? rows[i].problem : NULL), &failed);
 		output_add(array, NULL, object, &failed);
 	}
@@ -110,6 +115,8 @@ static void rows_print(const struct row *rows, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].problem[0])
 			fprintf(stderr, "note: %s: %s\n", rows[i].name, rows[i].problem);
+		if (rows[i].next_end[0])
+			fprintf(stderr, "note: %s: an allow ends at %s\n", rows[i].name, rows[i].next_end);
 	}
 }
 

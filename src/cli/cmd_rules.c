@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/inside.h"
@@ -133,15 +134,19 @@ static cJSON *networks_json(const struct look *look, const char *kind, bool *fai
 	const char *line = look->elements.data ? look->elements.data : "";
 	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
 		const char *set = line + strlen("element "), *net = strchr(set, ' ') + 1;
-		char address[ADDR_NET_TEXT_MAX];
+		char address[ADDR_NET_TEXT_MAX], until[CLOCK_TEXT_MAX] = "";
 		unsigned port = 0;
 		char protocol[4] = "";
 		if (strncmp(set, kind, strlen(kind)) != 0 || sscanf(net, "%49s . %3s . %u", address, protocol, &port) < 1)
 			continue;
+		const char *ends = memmem(net, strcspn(net, "\n"), " " RULESET_UNTIL, strlen(" " RULESET_UNTIL));
+		if (ends)
+			snprintf(until, sizeof(until), "%.*s", CLOCK_TEXT_MAX - 1, ends + strlen(" " RULESET_UNTIL));
 		cJSON *object = cJSON_CreateObject();
 		output_add(object, "network", output_string(address), failed);
 		output_add(object, "port", port ? cJSON_CreateNumber(port) : cJSON_CreateNull(), failed);
 		output_add(object, "protocol", port ? output_string(protocol) : cJSON_CreateNull(), failed);
+		output_add(object, "until", output_string(*until ? until : NULL), failed);
 		output_add(array, NULL, object, failed);
 	}
 	return array;

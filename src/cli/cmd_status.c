@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "cli/container.h"
 #include "cli/environment.h"
 #include "cli/health.h"
@@ -9,7 +10,13 @@
 #include "cli/look.h"
 #include "cli/output.h"
 
-static int container_json(const struct container *container, const struct look *look, struct error *error)
+/* Allows with an end. */
+struct ends {
+	size_t count;
+	char next[CLOCK_TEXT_MAX]; /* when the first of them ends, "" for none */
+};
+
+static int container_json(const struct container *container, const struct look *look, const struct ends *ends, struct error *error)
 {
 	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray();
 	bool failed = false;
@@ -26,35 +33,51 @@ static int container_json(const struct container *container, const struct look *
 		output_add(profiles, NULL, output_string(container->identity.profiles[i]), &failed);
 	output_add(root, "profiles", profiles, &failed);
 	output_add(root, "learning", cJSON_CreateBool(bundle_learns(&container->bundle)), &failed);
+	output_add(root, "allows_with_an_end", cJSON_CreateNumber((double)ends->count), &failed);
+	output_add(root, "next_end", output_string(*ends->next ? ends->next : NULL), &failed);
 	output_add(root, "restarts", cJSON_CreateNumber(look->forwarder.restarts), &failed);
 	output_add(root, "forwarder", output_string(*look->forwarder.version ? look->forwarder.version : NULL), &failed);
 	return output_json(root, failed, error);
 }
 
 /* One that does not run has no rules to compare; its bundle is read as the hook will. */
-static int bundle_check(const struct container *container, struct error *error)
+static int bundle_check(const struct container *container, struct ends *ends, struct error *error)
 {
 	cleanup_policy struct policy *policy = NULL;
 	struct ruleset ruleset;
-	return container->running ? 0 : container_ruleset(container, &ruleset, &policy, error);
+	int rc = container_ruleset(container, &ruleset, &policy, error);
+	int64_t next_s = rc ? 0 : policy_next_end(policy, &ends->count);
+	if (next_s)
+		clock_wall_text(ends->next, sizeof(ends->next), next_s);
+	return rc;
+}
+
+static void ends_print(const struct ends *ends)
+{
+	if (ends->count == 1)
+		fprintf(stderr, "note: an allow ends at %s\n", ends->next);
+	else if (ends->count)
+		fprintf(stderr, "note: %zu allows have an end, the next at %s\n", ends->count, ends->next);
 }
 
 static enum command_exit container_status(const struct command_options *options, struct error *error)
 {
 	cleanup_container struct container container = CONTAINER_INIT;
 	cleanup_look struct look look = {0};
+	struct ends ends = {0};
 	if (container_open(&container, options, error))
 		return COMMAND_FAILED;
-	if (bundle_check(&container, error) || look_take_parts(&look, &container, 0, error)) {
+	if (bundle_check(&container, &ends, error) || look_take_parts(&look, &container, 0, error)) {
 		if (!options->json)
 			puts(shield_state_name(SHIELD_ERROR));
 		return COMMAND_FAILED;
 	}
 	if (options->json)
-		return container_json(&container, &look, error) ? COMMAND_FAILED : COMMAND_DONE;
+		return container_json(&container, &look, &ends, error) ? COMMAND_FAILED : COMMAND_DONE;
 	puts(shield_state_name(look.state));
 	if (look.state == SHIELD_ERROR)
 		fprintf(stderr, "note: %s\n", look.difference.text);
+	ends_print(&ends);
 	if (bundle_learns(&container.bundle))
 		fprintf(stderr, "note: it learns%s; `terok-shield suggest %s` says what it used, `terok-shield learn %s off` ends it\n",
 			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container, container.identity.container);

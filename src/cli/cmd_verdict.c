@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/inside.h"
+#include "cli/since.h"
 #include "config/profile.h"
 #include "fw/shift.h"
 #include "state/control.h"
@@ -33,6 +35,7 @@ struct verdict {
 	enum bundle_change change;
 	struct destination destinations[COMMAND_OPERANDS_MAX];
 	size_t count;
+	int64_t until_s;         /* when an allow ends; 0: it does not */
 	enum shield_state state; /* of a running container */
 	struct text removed;     /* the forwarder's "removed ADDRESS NAME" lines */
 };
@@ -48,6 +51,10 @@ struct backup {
 
 static int destinations_parse(struct verdict *verdict, const struct command_options *options, struct error *error)
 {
+	int64_t lasting_s = 0;
+	if (options->lasting && since_parse_duration(&lasting_s, options->lasting, BUNDLE_FOR_MAX_S, error))
+		return -EINVAL;
+	verdict->until_s = lasting_s ? clock_lasting_s() + lasting_s : 0;
 	for (size_t i = 0; i < options->operand_count; i++) {
 		struct destination *destination = &verdict->destinations[verdict->count++];
 		destination->text = options->operands[i];
@@ -56,6 +63,7 @@ static int destinations_parse(struct verdict *verdict, const struct command_opti
 			return rc;
 		if (destination->rule.exclude)
 			return error_set(error, EINVAL, "'!' stands only in profiles; use `terok-shield deny`");
+		destination->rule.until = verdict->until_s;
 	}
 	return 0;
 }
@@ -261,37 +269,53 @@ static bool refused_still(const struct policy *policy, const struct destination 
 	return true;
 }
 
+/* " until TIME", or "" where an allow has no end. An equal allow that lasts longer is not shortened. */
+static const char *until_say(
+	const struct verdict *verdict, const struct destination *destination, const struct policy *policy, char text[CLOCK_TEXT_MAX + 8])
+{
+	struct policy_match match = {0};
+	char moment[CLOCK_TEXT_MAX];
+	*text = '\0';
+	if (!verdict->until_s)
+		return text;
+	decision_of(policy, &destination->rule, &match);
+	int64_t until_s = destination->rule.kind == RULE_BELOW ? verdict->until_s : match.until;
+	if (until_s != verdict->until_s)
+		fprintf(stderr, "note: %s is allowed %s already\n", destination->text, until_s ? "for longer" : "without an end");
+	if (until_s)
+		snprintf(text, CLOCK_TEXT_MAX + 8, " until %s", clock_wall_text(moment, sizeof(moment), until_s));
+	return text;
+}
+
 static bool allowed_say(const struct verdict *verdict, const struct destination *destination, const struct policy *policy)
 {
 	const struct rule *rule = &destination->rule;
 	const char *name = verdict->container.identity.container;
 	cleanup_text struct text addresses = {0};
-	container_audit(&verdict->container, "allowed", destination->text, NULL);
-	wide_note(verdict, destination);
+	char until[CLOCK_TEXT_MAX + 8];
 	if (refused_still(policy, destination)) {
+		container_audit(&verdict->container, "allowed", destination->text, NULL);
+		wide_note(verdict, destination);
 		printf("No IPs allowed for %s\n", name);
 		return false;
 	}
-	if (!verdict->container.running) {
-		printf("Allowed %s for %s\n", destination->text, name);
-		return true;
-	}
-	if (rule->kind == RULE_NET) {
+	until_say(verdict, destination, policy, until);
+	container_audit(&verdict->container, "allowed", destination->text, *until ? until + 1 : NULL);
+	wide_note(verdict, destination);
+	if (verdict->container.running && rule->kind == RULE_NET) {
 		char net[ADDR_NET_TEXT_MAX];
-		printf("Allowed %s -> %s for %s\n", destination->text, addr_net_format(&rule->net, net), name);
-		return true;
-	}
-	if (rule->kind != RULE_BELOW) {
+		text_add(&addresses, addr_net_format(&rule->net, net));
+	} else if (verdict->container.running && rule->kind != RULE_BELOW) {
 		resolve(verdict, rule, &addresses);
-		if (addresses.length == 0 || text_failed(&addresses)) {
-			fprintf(stderr, "note: %s stays allowed; it has no address now\n", destination->text);
+		if (addresses.length == 0) {
+			fprintf(stderr, "note: %s stays allowed%s; it has no address now\n", destination->text, until);
 			printf("No IPs allowed for %s\n", name);
 			return false;
 		}
-		printf("Allowed %s -> %s for %s\n", destination->text, addresses.data, name);
-		return true;
 	}
-	printf("Allowed %s for %s\n", destination->text, name); /* the names below it are not known before they are asked for */
+	/* The names below a name are not known before they are asked for. */
+	printf("Allowed %s%s%s for %s%s\n", destination->text, addresses.length > 0 ? " -> " : "",
+		addresses.length > 0 && !text_failed(&addresses) ? addresses.data : "", name, until);
 	return true;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/container.h"
 #include "cli/look.h"
@@ -163,6 +164,15 @@ static void element_print(const struct answer *answer, const struct setwriter_el
 	printf("%s\n", why_is_denied(answer->policy, &element->key.addr) ? " (denied)" : "");
 }
 
+static void until_print(const struct why *why)
+{
+	char moment[CLOCK_TEXT_MAX], lifetime[OUTPUT_LIFETIME_MAX];
+	int64_t left_s = why->match.until - clock_lasting_s();
+	if (why->match.until)
+		printf("  until:    %s, %s left\n", clock_wall_text(moment, sizeof(moment), why->match.until),
+			output_lifetime(lifetime, left_s > 0 ? (uint64_t)left_s * 1000 : 0));
+}
+
 static int text_print(const struct answer *answer, struct error *error)
 {
 	static const enum output_style styles[] = {
@@ -183,6 +193,7 @@ static int text_print(const struct answer *answer, struct error *error)
 		if (text_failed(&ports))
 			return error_set(error, ENOMEM, "out of memory");
 		printf("  ports:    %s\n", ports.data);
+		until_print(why);
 	}
 	for (size_t i = 0; i < why->element_count; i++)
 		element_print(answer, &answer->look->learned.list[why->elements[i]]);
@@ -228,7 +239,7 @@ static cJSON *element_json(const struct answer *answer, const struct setwriter_e
 static int json_print(const struct answer *answer, struct error *error)
 {
 	const struct why *why = &answer->why;
-	char plain[NAME_TEXT_MAX];
+	char plain[NAME_TEXT_MAX], moment[CLOCK_TEXT_MAX];
 	bool failed = false;
 	cJSON *object = cJSON_CreateObject(), *addresses = cJSON_CreateArray();
 	const struct why_destination *destination = answer->destination;
@@ -243,6 +254,8 @@ static int json_print(const struct answer *answer, struct error *error)
 	output_add(object, "rule", output_string(answer->rule[0] ? answer->rule : NULL), &failed);
 	output_add(object, "place", output_string(answer->place[0] ? answer->place : NULL), &failed);
 	output_add(object, "ports", ports_json(why, &failed), &failed);
+	bool ends = why->has_match && why->match.until;
+	output_add(object, "until", output_string(ends ? clock_wall_text(moment, sizeof(moment), why->match.until) : NULL), &failed);
 	for (size_t i = 0; i < why->element_count; i++)
 		output_add(addresses, NULL, element_json(answer, &answer->look->learned.list[why->elements[i]], &failed), &failed);
 	output_add(object, "addresses", addresses, &failed);

@@ -45,6 +45,7 @@ static const struct option options_table[] = {
 	{"since", 0, OPTION_SINCE, KIND_STRING, AT(since), "WHEN",
 		"only from then on: 2026-01-31T08:00:00, 2026-01-31, or 90s, 15m, 2h, 7d ago"},
 	{"output", 'o', OPTION_OUTPUT, KIND_STRING, AT(output), "FILE", "write to FILE, which is replaced whole"},
+	{"for", 0, OPTION_FOR, KIND_STRING, AT(lasting), "TIME", "only so long: 90s, 10m, 2h, 7d; at most 30d"},
 	{"root", 0, OPTION_ROOT, KIND_SWITCH, AT(root), NULL, "for all users of this machine (as root)"},
 	{"user", 0, OPTION_USER, KIND_SWITCH, AT(user), NULL, "for this user"},
 	{"hooks", 0, OPTION_HOOKS, KIND_SWITCH, AT(hooks), NULL, "use podman's hooks folder, which `podman start` forgets"},

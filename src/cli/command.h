@@ -31,6 +31,7 @@ struct command_options {
 	size_t loopback_port_count;
 	size_t count; /* -n */
 	const char *since; /* as it was written */
+	const char *lasting; /* --for, as it was written */
 	const char *profile;
 	const char *output; /* the path of a file, instead of standard output */
 	bool no_audit, json, all, raw, down, force, hooks, root, user, follow, verify, starting, learn, diff;
@@ -84,6 +85,7 @@ enum command_option {
 	OPTION_PROFILE = 1u << 23,
 	OPTION_DIFF = 1u << 24,
 	OPTION_OUTPUT = 1u << 25,
+	OPTION_FOR = 1u << 26,
 };
 
 /* The commands, ended by one without a name. */

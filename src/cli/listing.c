@@ -3,9 +3,11 @@
 #include "cli/listing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/output.h"
 
 #define ELEMENT_INDENT "\t\t\t     "
@@ -65,6 +67,25 @@ static int by_address(const void *a, const void *b)
 	return order ? order : (int)left->protocol - (int)right->protocol;
 }
 
+/* NETWORK[ . PROTOCOL . PORT][ until TIME], up to the end of the line. */
+static void add_network(struct text *output, const char *element)
+{
+	size_t length = strcspn(element, "\n");
+	const char *until = memmem(element, length, " " RULESET_UNTIL, strlen(" " RULESET_UNTIL));
+	char moment[CLOCK_TEXT_MAX];
+	int64_t until_s, left_s;
+	text_add_bytes(output, element, until ? (size_t)(until - element) : length);
+	if (!until)
+		return;
+	snprintf(moment, sizeof(moment), "%.*s", CLOCK_TEXT_MAX - 1, until + strlen(" " RULESET_UNTIL));
+	if (clock_wall_parse(moment, &until_s))
+		return;
+	left_s = until_s - clock_lasting_s();
+	text_add(output, " expires ");
+	add_duration(output, left_s > 0 ? (uint64_t)left_s * 1000 : 0);
+	text_addf(output, " comment \"" RULESET_UNTIL "%s\"", moment);
+}
+
 /* What the listing leaves out because it is terse: "elements = { A, B }" of the set. */
 struct filling {
 	const struct look *look;
@@ -109,7 +130,7 @@ static void set_fill(struct filling *filling, const char *set, size_t length)
 		if (strncmp(name, set, length) != 0 || name[length] != ' ')
 			continue;
 		filling_next(filling);
-		text_add_bytes(filling->output, name + length + 1, strcspn(name + length + 1, "\n"));
+		add_network(filling->output, name + length + 1);
 	}
 	if (filling->written > 0)
 		text_add(filling->output, " }\n");

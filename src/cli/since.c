@@ -106,3 +106,11 @@ int since_parse(int64_t *moment_s, const char *text, int64_t now_s, struct error
 	return error_set(error, EINVAL, "'%s' is no time: write 90s, 15m, 2h or 7d (ago), 2026-01-31 or 2026-01-31T08:00:00",
 		text_escaped((char[160]){0}, 160, text));
 }
+
+int since_parse_duration(int64_t *seconds, const char *text, int64_t max_s, struct error *error)
+{
+	if (duration_parse(text, seconds) && *seconds > 0 && *seconds <= max_s)
+		return 0;
+	return error_set(error, EINVAL, "'%s' is no time that can be given: write 90s, 10m, 2h or 7d, at most %lldd",
+		text_escaped((char[160]){0}, 160, text), (long long)(max_s / 86400));
+}

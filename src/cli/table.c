@@ -32,13 +32,13 @@ const struct command command_table[] = {
 	{
 		.name = "allow",
 		.summary = "let a container reach names, addresses or networks",
-		.usage = "NAME DESTINATION...",
+		.usage = "NAME DESTINATION... [--for TIME]",
 		.details =
 			"DESTINATION: example.com (and below), *.example.com, =example.com, example.com:443, 203.0.113.10, 2001:db8::/32.\n"
-			"It takes effect at once and is kept over restarts.",
-		.example = "terok-shield allow web example.com 203.0.113.10",
+			"It takes effect at once and is kept over restarts; with --for it ends by itself, and what is open then ends too.",
+		.example = "terok-shield allow web example.com 203.0.113.10 --for 10m",
 		.run = cmd_allow,
-		.options = WHERE,
+		.options = WHERE | OPTION_FOR,
 		.takes_container = true,
 		.operands_min = 1,
 		.operands_max = COMMAND_OPERANDS_MAX,

@@ -8,7 +8,11 @@
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
 
+#include <libnftnl/udata.h>
+
+#include "base/clock.h"
 #include "fw/net_range.h"
+#include "fw/ruleset.h"
 
 struct key {
 	struct addr addr;
@@ -57,9 +61,9 @@ static bool keep_item(struct interval *interval, const struct interval_item *ite
 	return true;
 }
 
-static bool add_with_port(struct interval *interval, const struct key *first, const struct key *last)
+static bool add_with_port(struct interval *interval, const struct key *first, const struct key *last, int64_t until)
 {
-	struct rule rule = {.kind = RULE_NET, .protocol = first->protocol, .port = first->port};
+	struct rule rule = {.kind = RULE_NET, .protocol = first->protocol, .port = first->port, .until = until};
 
 	if (first->protocol != last->protocol || first->port != last->port || !first->port ||
 		(first->protocol != RULE_TCP && first->protocol != RULE_UDP))
@@ -67,11 +71,52 @@ static bool add_with_port(struct interval *interval, const struct key *first, co
 	return net_range_add(interval->set, &rule, &first->addr, &last->addr);
 }
 
+/* What an element has besides its key and flags. */
+struct lifetime {
+	bool has_timeout;
+	uint64_t timeout_ms, left_ms;
+	int64_t until; /* of the comment; 0: none */
+};
+
+static void read_comment(const struct netlink_attribute *attribute, struct lifetime *lifetime)
+{
+	const uint8_t *data = attribute->payload.data;
+	size_t left = attribute->payload.length;
+	char comment[sizeof(RULESET_UNTIL) + CLOCK_TEXT_MAX] = "";
+
+	for (size_t length; left >= 2 && (length = data[1]) <= left - 2; data += 2 + length, left -= 2 + length)
+		if (data[0] == NFTNL_UDATA_SET_ELEM_COMMENT && length < sizeof(comment))
+			memcpy(comment, data + 2, length);
+	if (strncmp(comment, RULESET_UNTIL, strlen(RULESET_UNTIL)) || clock_wall_parse(comment + strlen(RULESET_UNTIL), &lifetime->until))
+		lifetime->until = 0;
+}
+
+/* What to do with an element by its lifetime: its end, 0 for one that stays. False when it is not understood. */
+static bool settle_end(const struct lifetime *lifetime, int64_t *until, bool *over)
+{
+	int64_t now_s = clock_lasting_s(), left_s = (int64_t)(lifetime->left_ms / 1000);
+
+	*until = lifetime->until;
+	*over = false;
+	if (lifetime->has_timeout != (lifetime->until != 0) || lifetime->timeout_ms > INT64_MAX / 2 ||
+		lifetime->left_ms > lifetime->timeout_ms)
+		return false;
+	if (!*until)
+		return true;
+	if (left_s > *until - now_s + RULESET_END_SLACK_S)
+		*until = now_s + left_s; /* a clock was set forward, or the machine was suspended */
+	else
+		*over = *until <= now_s;
+	return true;
+}
+
 bool interval_add(struct interval *interval, struct netlink_span attributes)
 {
 	struct netlink_attribute attribute;
+	struct lifetime lifetime = {0};
 	struct key first, last;
-	bool has_first = false, has_last = false, ends = false;
+	bool has_first = false, has_last = false, ends = false, over;
+	int64_t until;
 
 	while (netlink_next_attribute(&attributes, &attribute)) {
 		switch (attribute.type) {
@@ -87,18 +132,31 @@ bool interval_add(struct interval *interval, struct netlink_span attributes)
 			if (!read_flags(&attribute, &ends))
 				return false;
 			break;
-		case NFTA_SET_ELEM_USERDATA: /* how nft is to print it */
+		case NFTA_SET_ELEM_TIMEOUT:
+			lifetime.has_timeout = true;
+			lifetime.timeout_ms = netlink_u64(&attribute);
+			break;
+		case NFTA_SET_ELEM_EXPIRATION:
+			lifetime.left_ms = netlink_u64(&attribute);
+			break;
+		case NFTA_SET_ELEM_USERDATA: /* how nft is to print it, and until when it is there */
+			read_comment(&attribute, &lifetime);
+			break;
 		case NFTA_SET_ELEM_PAD:
 			break;
 		default:
 			return false;
 		}
 	}
-	if (!has_first || (interval->with_port ? ends : has_last))
+	if (ends)
+		lifetime.until = 0; /* nft may put the comment to both */
+	if (!has_first || (interval->with_port ? ends : has_last) || !settle_end(&lifetime, &until, &over))
 		return false;
+	if (over)
+		return true;
 	if (interval->with_port)
-		return add_with_port(interval, &first, has_last ? &last : &first);
-	return keep_item(interval, &(struct interval_item){.first = first.addr, .ends = ends});
+		return add_with_port(interval, &first, has_last ? &last : &first, until);
+	return keep_item(interval, &(struct interval_item){.first = first.addr, .ends = ends, .until = until});
 }
 
 static int compare_items(const void *a, const void *b)
@@ -123,11 +181,6 @@ static struct addr addr_last(enum addr_family family)
 	return family == ADDR_V4 ? addr_v4(ones) : addr_v6(ones);
 }
 
-static bool is_zero(const struct addr *addr)
-{
-	return !memcmp(addr->octets, (const uint8_t[16]){0}, sizeof(addr->octets));
-}
-
 bool interval_finish(struct interval *interval)
 {
 	struct rule rule = {.kind = RULE_NET};
@@ -145,17 +198,16 @@ bool interval_finish(struct interval *interval)
 			open = item;
 			continue;
 		}
-		if (!open) {
-			if (i || !is_zero(&item->first))
-				return false;
+		if (!open)
 			continue;
-		}
+		rule.until = open->until;
 		last = addr_before(item->first);
 		if (!net_range_add(interval->set, &rule, &open->first, &last))
 			return false;
 		open = NULL;
 	}
 	last = addr_last(interval->family);
+	rule.until = open ? open->until : 0;
 	return !open || net_range_add(interval->set, &rule, &open->first, &last);
 }
 

@@ -9,6 +9,7 @@
 struct interval_item {
 	struct addr first;
 	bool ends;
+	int64_t until;
 };
 
 struct interval {
@@ -19,7 +20,9 @@ struct interval {
 	size_t count, capacity;
 };
 
-/* Takes one NFTA_LIST_ELEM in. False when it is not what fw/ruleset.c writes: another shape, a lifetime, an expression, a catch-all. */
+/* Takes one NFTA_LIST_ELEM in. False when it is not what fw/ruleset.c writes: another shape, a lifetime that its comment does not explain, an
+ * expression, a catch-all. One with an end that has come, and that is about to go, is passed over; one that would stay beyond its end has the
+ * end that it would have. */
 bool interval_add(struct interval *interval, struct netlink_span attributes);
 
 /* All elements are in: pairs them. False when they do not pair. The set is not normalized. */

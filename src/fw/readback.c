@@ -157,13 +157,10 @@ static int add_set(struct reader *reader, const struct ruleset_set *set, struct 
 	reader->interval = (struct interval){.family = set->family, .with_port = set->with_port, .set = &contents};
 	result = read_set(reader, set->name);
 	interval_free(&reader->interval);
-	netset_normalize(&contents);
+	result = result ?: netset_normalize(&contents);
 	for (size_t i = 0; !result && i < contents.count; i++) {
-		char net[ADDR_NET_TEXT_MAX];
-
-		text_addf(lines, "element %s %s", set->name, addr_net_format(&contents.entries[i].net, net));
-		if (contents.entries[i].port)
-			text_addf(lines, " . %s . %u", contents.entries[i].protocol == RULE_TCP ? "tcp" : "udp", contents.entries[i].port);
+		text_addf(lines, "element %s ", set->name);
+		ruleset_element_line(lines, &contents.entries[i]);
 		text_add(lines, "\n");
 	}
 	netset_free(&contents);

@@ -9,7 +9,7 @@
 #include "fw/ruleset.h"
 #include "fw/verify.h"
 
-/* What the allow and deny sets hold: lines "element SET NETWORK" as of ruleset_expect(), normalized. Errors: -ENOENT when there is no
+/* What the allow and deny sets hold: lines "element SET NETWORK[ until TIME]" as of ruleset_expect(), normalized. Errors: -ENOENT when there is no
  * such table; -EBADMSG when there is an element that fw/ruleset.c would not write. */
 int readback_elements(struct text *lines, struct error *error);
 

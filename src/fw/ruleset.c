@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "fw/ruleset.h"
 
 #define LEARNED_SIZE       131072
@@ -373,6 +374,16 @@ static const struct netset *set_contents(const struct ruleset *ruleset, const st
 	return set->denied ? ruleset->denied : ruleset->allowed;
 }
 
+void ruleset_add_end(struct text *text, int64_t until_s)
+{
+	int64_t left_s = until_s - clock_lasting_s();
+	char moment[CLOCK_TEXT_MAX];
+
+	/* 0 would be for good: what has just ended lasts a second longer. */
+	text_addf(text, " timeout %llds comment \"" RULESET_UNTIL "%s\"", (long long)(left_s > 0 ? left_s : 1),
+		clock_wall_text(moment, sizeof(moment), until_s));
+}
+
 static void add_element(struct text *text, const struct netset_entry *entry)
 {
 	char net[ADDR_NET_TEXT_MAX];
@@ -396,10 +407,18 @@ static void add_elements(const struct ruleset *ruleset, const struct ruleset_set
 		else
 			text_add(text, ",\n\t\t\t");
 		add_element(text, &contents->entries[i]);
+		if (contents->entries[i].until)
+			ruleset_add_end(text, contents->entries[i].until);
 		first = false;
 	}
 	if (!first)
 		text_addf(text, "\n\t\t}%s", after);
+}
+
+/* Without a default timeout: an element that has none stays. */
+static const char *interval_flags(const struct ruleset_set *set)
+{
+	return set->denied ? "interval" : "interval,timeout";
 }
 
 static void add_sets(const struct ruleset *ruleset, struct text *text)
@@ -411,7 +430,7 @@ static void add_sets(const struct ruleset *ruleset, struct text *text)
 		if (ruleset_sets[i].learned)
 			text_addf(text, "\n\t\tsize %d\n\t\tflags timeout\n\t\tcounter\n", LEARNED_SIZE);
 		else
-			text_add(text, "\n\t\tflags interval\n");
+			text_addf(text, "\n\t\tflags %s\n", interval_flags(&ruleset_sets[i]));
 		add_elements(ruleset, &ruleset_sets[i], text, "\t\telements = ", "\n");
 		text_add(text, "\t}\n");
 	}
@@ -470,7 +489,16 @@ static void expect_set(const struct ruleset_set *set, struct text *text)
 	if (set->learned)
 		text_addf(text, " size %d flags timeout counter\n", LEARNED_SIZE);
 	else
-		text_add(text, " flags interval\n");
+		text_addf(text, " flags %s\n", interval_flags(set));
+}
+
+void ruleset_element_line(struct text *text, const struct netset_entry *entry)
+{
+	char moment[CLOCK_TEXT_MAX];
+
+	add_element(text, entry);
+	if (entry->until)
+		text_addf(text, " " RULESET_UNTIL "%s", clock_wall_text(moment, sizeof(moment), entry->until));
 }
 
 void ruleset_expect_elements(const struct ruleset *ruleset, struct text *text)
@@ -483,7 +511,7 @@ void ruleset_expect_elements(const struct ruleset *ruleset, struct text *text)
 			if (!set_holds(&ruleset_sets[i], &contents->entries[j]))
 				continue;
 			text_addf(text, "element %s ", ruleset_sets[i].name);
-			add_element(text, &contents->entries[j]);
+			ruleset_element_line(text, &contents->entries[j]);
 			text_add(text, "\n");
 		}
 	}

@@ -71,9 +71,20 @@ void ruleset_render_rules(const struct ruleset *ruleset, struct text *text);
 /* Only the allow and deny sets' contents, for `allow` and `deny` of addresses. */
 void ruleset_render_sets(const struct ruleset *ruleset, struct text *text);
 
+/* An element with an end: it has the time that is left as its timeout, so that the kernel ends it whoever else may be gone, and the moment
+ * as its comment, by which it is recognised. Two clocks are never quite the same, and the kernel's stands still while the machine is
+ * suspended: what is missing this long before its end, or still there at it for no longer, is no difference. */
+#define RULESET_END_SLACK_S 60
+#define RULESET_UNTIL	    "until " /* with the moment behind: in the comment, and behind an element in its line */
+
+/* Adds " timeout Ns comment "until TIME"" for an element with an end. */
+void ruleset_add_end(struct text *text, int64_t until_s);
+
 /* What verification expects, one item a line: "chain NAME type T hook H prio P policy P", "set NAME type T flags F", "rule CHAIN TEXT", and
- * "element SET NETWORK" for the allow and deny sets; sorted by kind in the order of rendering. */
+ * "element SET NETWORK[ . PROTOCOL . PORT][ until TIME]" for the allow and deny sets; sorted by kind in the order of rendering. */
 void ruleset_expect(const struct ruleset *ruleset, struct text *text);
+/* Adds what follows "element SET " in the line of an element. */
+void ruleset_element_line(struct text *text, const struct netset_entry *entry);
 /* Only its lines for elements. */
 void ruleset_expect_elements(const struct ruleset *ruleset, struct text *text);
 

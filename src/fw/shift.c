@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "fw/flows.h"
 #include "fw/netlink_open.h"
 #include "fw/nft.h"
@@ -90,14 +91,26 @@ static int lines_split(struct text *text, struct lines *lines)
 	return 0;
 }
 
-/* "element SET NETWORK[ . PROTOCOL . PORT]" is missing in the kernel, or there without reason. */
+static void addition_add(struct text *additions, const char *set, const char *element)
+{
+	const char *until = strstr(element, " " RULESET_UNTIL);
+	int64_t until_s;
+
+	text_addf(additions, "add element inet " RULESET_TABLE " %.*s { %.*s", (int)strcspn(set, " "), set,
+		(int)(until ? (size_t)(until - element) : strlen(element)), element);
+	if (until && !clock_wall_parse(until + 1 + strlen(RULESET_UNTIL), &until_s))
+		ruleset_add_end(additions, until_s);
+	text_add(additions, " }\n");
+}
+
+/* "element SET NETWORK[ . PROTOCOL . PORT][ until TIME]" is missing in the kernel, or there without reason. */
 static void difference_add(struct difference *difference, const char *line, bool missing)
 {
 	const char *set = strchr(line, ' ') + 1, *net = strchr(set, ' ') + 1;
 	bool denied = !strncmp(set, "deny_", strlen("deny_"));
 
 	if (missing)
-		text_addf(&difference->additions, "add element inet " RULESET_TABLE " %.*s { %s }\n", (int)(net - set - 1), set, net);
+		addition_add(&difference->additions, set, net);
 	else
 		difference->takes_away = true;
 	if (missing == denied && !addr_net_parse(&difference->ended[difference->ended_count], net, strcspn(net, " ")))

@@ -2,7 +2,9 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "fw/net_range.h"
+#include "fw/ruleset.h"
 #include "fw/verify_json.h"
 
 /* A word, or several: newer versions of nft leave the list out around a single one. */
@@ -69,12 +71,31 @@ static bool add_networks(struct netset *set, struct rule *rule, const cJSON *jso
 	return read_addr(json, &first) && net_range_add(set, rule, &first, &first);
 }
 
+/* What is around an element with an end: its timeout, and the comment that says until when. value: the element alone. */
+static bool take_end(const cJSON *json, const cJSON **value, int64_t *until)
+{
+	MEMBERS(json, values, "val", "timeout", "comment", "expires");
+	long long timeout_s;
+
+	*value = values[0];
+	return values_known && *value && verify_json_number(values[1], 1, UINT32_MAX, &timeout_s) && cJSON_IsString(values[2]) &&
+	       !strncmp(values[2]->valuestring, RULESET_UNTIL, strlen(RULESET_UNTIL)) &&
+	       !clock_wall_parse(values[2]->valuestring + strlen(RULESET_UNTIL), until) && *until > 0;
+}
+
 static bool add_set_element(struct netset *set, const cJSON *json)
 {
 	struct rule rule = {.kind = RULE_NET};
 	const cJSON *member = verify_json_only_member(json);
 	long long protocol, port;
 
+	if (member && !strcmp(member->string, "elem")) {
+		if (!take_end(member, &json, &rule.until))
+			return false;
+		if (rule.until <= clock_lasting_s()) /* about to go */
+			return true;
+		member = verify_json_only_member(json);
+	}
 	if (!member || strcmp(member->string, "concat"))
 		return add_networks(set, &rule, json);
 	if (!cJSON_IsArray(member) || cJSON_GetArraySize(member) != 3 || !verify_json_number(member->child->next, 1, UINT8_MAX, &protocol) ||
@@ -94,14 +115,10 @@ static bool add_elements(struct text *text, const char *name, const cJSON *json)
 
 	for (item = known ? json->child : NULL; item && known; item = item->next)
 		known = add_set_element(&set, item);
-	netset_normalize(&set);
+	known = known && !netset_normalize(&set);
 	for (size_t i = 0; known && i < set.count; i++) {
-		struct rule rule = {.kind = RULE_NET, .net = set.entries[i].net};
-		char net[ADDR_NET_TEXT_MAX];
-
-		text_addf(text, "\nelement %s %s", name, addr_net_format(&rule.net, net));
-		if (set.entries[i].port)
-			text_addf(text, " . %s . %u", set.entries[i].protocol == RULE_TCP ? "tcp" : "udp", set.entries[i].port);
+		text_addf(text, "\nelement %s ", name);
+		ruleset_element_line(text, &set.entries[i]);
 	}
 	netset_free(&set);
 	return known;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "dns/message.h"
 #include "fw/flows.h"
@@ -134,6 +135,27 @@ int control_review(struct proxy *proxy, void (*removed)(void *context, const str
 	return result;
 }
 
+/* What was open through networks whose time is over. Its packets meet the rules again: what something else allows goes on. */
+static int ended_nets_review(struct proxy *proxy, struct error *error)
+{
+	const struct netset *ended = policy_ended_nets(proxy->policy);
+	cleanup_free struct addr_net *nets = ended->count ? calloc(ended->count, sizeof(*nets)) : NULL;
+
+	if (!ended->count)
+		return 0;
+	if (!nets)
+		return error_errno(error, ENOMEM, "ending what was open through networks that were allowed for a time");
+	for (size_t i = 0; i < ended->count; i++)
+		nets[i] = ended->entries[i].net;
+	return flows_end(proxy->flows_fd, nets, ended->count, NULL, error);
+}
+
+int control_ends(struct proxy *proxy, struct error *error)
+{
+	proxy->next_end_s = policy_next_end(proxy->policy, NULL);
+	return ended_nets_review(proxy, error);
+}
+
 int control_reload(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error)
 {
 	struct policy *policy;
@@ -145,7 +167,8 @@ int control_reload(struct proxy *proxy, void (*removed)(void *context, const str
 	policy_free(proxy->policy);
 	proxy->policy = policy;
 	cache_clear(proxy->cache); /* which inside addresses may pass has perhaps changed */
-	return control_review(proxy, removed, context, error);
+	result = control_review(proxy, removed, context, error);
+	return control_ends(proxy, result ? NULL : error) ?: result;
 }
 
 static void request_reload(struct caller *caller, char *argument)

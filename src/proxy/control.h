@@ -20,6 +20,9 @@ void control_reply(struct proxy *proxy, const struct client *client, const uint8
 /* Takes away the addresses that the policy does not allow and ends flows to them; removed is called for each of these (may be NULL). */
 int control_review(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error);
 
+/* Notes when the policy of now ends to hold, and ends flows to networks whose time is over. After each load of a policy. */
+int control_ends(struct proxy *proxy, struct error *error);
+
 /* Reads the bundle's lists again and makes the new policy the one of now, then as control_review(). On an error the old policy stays. */
 int control_reload(struct proxy *proxy, void (*removed)(void *context, const struct addr *addr, const struct name *name), void *context, struct error *error);
 

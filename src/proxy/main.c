@@ -36,6 +36,7 @@
 
 #define FAULT_INTERVAL_MS 1000
 #define RENEW_EVERY_S 10
+#define END_DELAY_S       1 /* the kernel's elements have whole seconds, and must be gone before the flows are */
 #define RENEW_WITHIN_S 30 /* below LEASE_GRACE_S: a lease is renewed after its TTL has run out and before its element ends */
 
 #define RETIRE_MAX_MS 6000 /* more than a question in flight takes at most: PENDING_ATTEMPTS times PENDING_TIMEOUT_MS */
@@ -190,6 +191,20 @@ static void activity_save(struct proxy *proxy)
 	proxy_fault(proxy, detail);
 }
 
+/* Allows with an end. The kernel has ended its own elements about now. What a name brought goes here, and what was open goes with it. When
+ * the lists cannot be read the old policy stays, and the next second tries again. */
+static void ends_look(struct proxy *proxy)
+{
+	struct error error = {0};
+
+	if (!proxy->next_end_s || clock_lasting_s() < proxy->next_end_s + END_DELAY_S)
+		return;
+	if (control_reload(proxy, NULL, NULL, &error))
+		proxy_fault(proxy, error.text);
+	else
+		proxy_note(proxy, "note", NULL, "an allow with an end has ended");
+}
+
 static void second_passed(evutil_socket_t fd, short what, void *context)
 {
 	static unsigned seconds;
@@ -207,6 +222,7 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 	notice_second(proxy);
 	reached_second(proxy->reached);
 	activity_save(proxy);
+	ends_look(proxy);
 	if (++seconds % RENEW_EVERY_S == 0 && !proxy->retire_ms)
 		leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
 }
@@ -287,7 +303,7 @@ static int proxy_begin(struct proxy *proxy, const char *bundle_path, const struc
 		activity_load(proxy);
 	if (!result && !proxy->packets && !proxy->start.serial)
 		proxy_note(proxy, "note", NULL, "the packet log (NFLOG) cannot be read here: nothing will be known of connections");
-	result = result ?: learned_take_over(proxy, error);
+	result = result ?: learned_take_over(proxy, error) ?: control_ends(proxy, error);
 	return result ?: isolate_worker(proxy->bundle.path, &proxy->landlocked, error);
 }
 

@@ -123,6 +123,7 @@ struct proxy {
 	char container[129];
 	struct settings settings;
 	struct policy *policy;
+	int64_t next_end_s; /* when the first of its rules ends, on clock_lasting_s(); 0: none does */
 	enum shield_state state;
 	struct proxy_start start;
 	struct setwriter *writer;

@@ -389,6 +389,7 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 		{"prepare", "prepare other --json", 0, USUAL},
 		{"status NAME", "status fresh --json", 0, USUAL},
 		{"status NAME", "status @ --json", 0, USUAL},
+		{"status NAME", "status other --json", 0, USUAL},
 		{"status", "status --json", 0, USUAL},
 		{"status", "status --json", 0, NO_PODMAN},
 		{"list", "list --json", 0, USUAL},
@@ -401,6 +402,7 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 		{"why", "why @ port.test:443 --json", 0, USUAL},
 		{"why", "why @ other.test --json", 0, USUAL},
 		{"why", "why @ 203.0.113.7 --json", 0, USUAL},
+		{"why", "why @ 198.18.77.1 --json", 0, USUAL},
 		{"why", "why @ 198.18.0.1 --json", 0, USUAL},
 		{"why", "why @ 8.8.8.8:53 --json", 0, USUAL},
 		{"why", "why fresh example.com --json", 0, USUAL},
@@ -425,7 +427,7 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 				       "{\"kind\":\"connection\",\"name\":\"a.github.io\",\"dest\":\"198.51.100.10\",\"port\":443,\"proto\":\"tcp\","
 				       "\"verdict\":\"bypassed\",\"first\":\"2026-11-28T04:30:01+00:00\",\"last\":\"2026-11-28T04:30:02+00:00\","
 				       "\"count\":1,\"made\":1}\n]}\n";
-	cleanup_free char *prepared = NULL, *allowed = NULL, *flushed = NULL;
+	cleanup_free char *prepared = NULL, *allowed = NULL, *ending = NULL, *flushed = NULL;
 	int code;
 
 	(void)unused;
@@ -433,6 +435,10 @@ static void what_each_command_prints_is_what_the_page_says(void **unused)
 	assert_int_equal(code, 0);
 	file_make("containers/fresh/container.id", "0123456789ab\n", 0600);
 	allowed = program_run(USUAL, "allow @ 203.0.113.7", &code);
+	assert_int_equal(code, 0);
+	ending = program_run(USUAL, "allow @ 198.18.77.1 --for 1h", &code);
+	assert_int_equal(code, 0);
+	free(program_run(USUAL, "allow fresh 203.0.113.8 --for 1h", &code));
 	assert_int_equal(code, 0);
 	assert_int_equal(audit_write(&rig.bundle, "rig", &event), 0);
 	assert_int_equal(audit_write(&rig.bundle, "rig", &(struct audit_event){.action = "error"}), 0);

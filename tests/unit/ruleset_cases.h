@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fw/ruleset.h"
 
 struct ruleset_case {
@@ -34,13 +35,17 @@ struct ruleset_parts {
 	struct netset allowed, denied;
 };
 
-static inline void ruleset_parts_add(struct netset *set, const char *text)
+#define RULESET_CASES_NOW_S 1767323045 /* 2026-01-02T03:04:05+00:00 */
+
+/* left_s: until it ends; 0: it does not. */
+static inline void ruleset_parts_add(struct netset *set, const char *text, int64_t left_s)
 {
 	struct rule rule;
 	struct error error = {0};
 
 	if (rule_parse(&rule, text, strlen(text), &error))
 		fail_msg("%s: %s", text, error.text);
+	rule.until = left_s ? RULESET_CASES_NOW_S + left_s : 0;
 	assert_int_equal(netset_add(set, &rule), 0);
 }
 
@@ -63,6 +68,11 @@ static inline void ruleset_parts_fill(struct ruleset_parts *parts)
 	};
 	static const char *const denied[] = {
 		"192.0.2.66", "240.0.0.0/4", "2001:db8:bad::/48", "198.51.100.0/24:25/tcp", "[2001:db8:3::]:25"};
+	static const struct {
+		const char *text;
+		int64_t left_s;
+	} ending[] = {{"203.0.113.0/29", 600}, {"203.0.113.1", 90000}, {"198.51.100.0/24", 600}, {"203.0.113.9:443/tcp", 600},
+		{"2001:dbb::/64", 600}, {"[2001:dbb::1]:22", 1}};
 	static const uint16_t loopback_ports[] = {8081, 443, 8080, 65535};
 	static const struct settings_published published[] = {
 		{8000, 8010, RULE_TCP},
@@ -80,9 +90,11 @@ static inline void ruleset_parts_fill(struct ruleset_parts *parts)
 	parts->settings.published_count = sizeof(published) / sizeof(*published);
 	memcpy(parts->settings.published, published, sizeof(published));
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
-		ruleset_parts_add(&parts->allowed, allowed[i]);
+		ruleset_parts_add(&parts->allowed, allowed[i], 0);
 	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
-		ruleset_parts_add(&parts->denied, denied[i]);
+		ruleset_parts_add(&parts->denied, denied[i], 0);
+	for (size_t i = 0; i < sizeof(ending) / sizeof(*ending); i++)
+		ruleset_parts_add(&parts->allowed, ending[i].text, ending[i].left_s);
 	netset_normalize(&parts->allowed);
 	netset_normalize(&parts->denied);
 }
@@ -91,6 +103,7 @@ static inline void ruleset_parts_fill(struct ruleset_parts *parts)
 static inline struct ruleset ruleset_case_open(const struct ruleset_case *ruleset_case, struct ruleset_parts *parts)
 {
 	*parts = (struct ruleset_parts){0};
+	clock_fake(1000, RULESET_CASES_NOW_S);
 	settings_init(&parts->settings);
 	parts->settings.via = SETTINGS_VIA_HOST;
 	if (ruleset_case->with_everything)

@@ -9,6 +9,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "fw/interval.h"
 
 struct builder {
@@ -95,6 +96,10 @@ static void ends_become_networks_in_whatever_order_they_come(void **state)
 		{ADDR_V4, {"+192.0.2.1", "-192.0.2.2", "+192.0.2.9", "-192.0.2.10", NULL}, "192.0.2.1 192.0.2.9 "},
 		{ADDR_V4, {"+192.0.2.1", "-192.0.2.2", "+192.0.2.2", "-192.0.2.3", NULL}, "192.0.2.1 192.0.2.2 "},
 		{ADDR_V4, {"+240.0.0.0", NULL}, "240.0.0.0/4 "},
+		/* An end whose beginning has ended. */
+		{ADDR_V4, {"-10.0.0.0", NULL}, ""},
+		{ADDR_V4, {"+10.0.0.0", "-11.0.0.0", "-12.0.0.0", NULL}, "10.0.0.0/8 "},
+		{ADDR_V4, {"-0.0.0.0", "-10.0.0.0", "+10.0.0.0", "-11.0.0.0", NULL}, "10.0.0.0/8 "},
 		{ADDR_V4, {"+0.0.0.0", NULL}, "0.0.0.0/0 "},
 		{ADDR_V4, {"+10.0.0.1", "-10.0.0.4", NULL}, "10.0.0.1 10.0.0.2/31 "},
 		{ADDR_V6, {"-::", "+2001:db8::", "-2001:db9::", NULL}, "2001:db8::/32 "},
@@ -109,15 +114,12 @@ static void ends_become_networks_in_whatever_order_they_come(void **state)
 	}
 }
 
-static void ends_that_do_not_pair_are_refused(void **state)
+static void a_range_that_begins_within_another_is_refused(void **state)
 {
 	static const char *const cases[][5] = {
-		{"-10.0.0.0", NULL},
 		{"+10.0.0.0", "+11.0.0.0", NULL},
 		{"+10.0.0.0", "+11.0.0.0", "-12.0.0.0", NULL},
-		{"+10.0.0.0", "-11.0.0.0", "-12.0.0.0", NULL},
 		{"+10.0.0.0", "+10.0.0.0", "-11.0.0.0", NULL},
-		{"-0.0.0.0", "-0.0.0.0", NULL},
 	};
 	char text[512];
 
@@ -190,13 +192,82 @@ static void what_no_shield_writes_is_refused(void **state)
 	interval_free(&interval);
 }
 
+static void put_u64(struct builder *builder, uint16_t type, uint64_t value)
+{
+	value = htobe64(value);
+	put(builder, type, &value, sizeof(value));
+}
+
+/* As nft writes it, behind something else that nft puts there. */
+static void put_comment(struct builder *builder, const char *comment)
+{
+	uint8_t udata[128] = {1, 4, 0, 0, 0, 1, 0, (uint8_t)(strlen(comment) + 1)};
+
+	memcpy(udata + 8, comment, strlen(comment) + 1);
+	put(builder, NFTA_SET_ELEM_USERDATA, udata, 8 + strlen(comment) + 1);
+}
+
+#define NOW_S 1767323045 /* 2026-01-02T03:04:05+00:00 */
+
+static void an_element_with_an_end_says_when_and_for_how_long(void **state)
+{
+	static const struct {
+		const char *comment;
+		int64_t timeout_s, left_s; /* negative: there is none */
+		bool good;
+		int64_t until; /* what it is taken for, as seconds from now; 0: it is passed over, or stays */
+	} cases[] = {
+		{"until 2026-01-02T03:14:05+00:00", 600, 600, true, 600},
+		{"until 2026-01-02T03:14:05+00:00", 600, 3, true, 600},
+		{"until 2026-01-02T03:14:05+00:00", 700, 660, true, 600},
+		{"until 2026-01-02T03:14:05+00:00", 700, 661, true, 661}, /* longer than it should */
+		{"until 2026-01-02T03:04:05+00:00", 600, 60, true, 0},
+		{"until 2026-01-02T03:04:05+00:00", 600, 61, true, 61},
+		{"until 2026-01-02T03:14:05+00:00", -1, -1, false, 0},
+		{"until 2026-01-02T03:14:05+00:00", 600, 601, false, 0},
+		{"until 2026-01-02T03:14:05", 600, 600, false, 0},
+		{"until 1970-01-01T00:00:00+00:00", 600, 600, false, 0},
+		{"a comment", 600, 600, false, 0},
+	};
+
+	(void)state;
+	clock_fake(1000, NOW_S);
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+		struct netset set = {0};
+		bool with_port = i % 2;
+		struct interval interval = {.family = ADDR_V4, .with_port = with_port, .set = &set};
+		struct builder element = {0}, end = {0};
+
+		put_key(&element, NFTA_SET_ELEM_KEY, "192.0.2.0", RULE_TCP, with_port ? 443 : 0);
+		put_comment(&element, cases[i / 2].comment);
+		if (cases[i / 2].timeout_s >= 0) {
+			put_u64(&element, NFTA_SET_ELEM_TIMEOUT, (uint64_t)cases[i / 2].timeout_s * 1000);
+			put_u64(&element, NFTA_SET_ELEM_EXPIRATION, (uint64_t)cases[i / 2].left_s * 1000);
+		}
+		put_key(&end, NFTA_SET_ELEM_KEY, "192.0.2.1", 0, 0);
+		put_flags(&end, NFT_SET_ELEM_INTERVAL_END);
+		if (add(&interval, &element) != cases[i / 2].good)
+			fail_msg("case %zu", i);
+		if (!with_port)
+			assert_true(add(&interval, &end));
+		assert_true(interval_finish(&interval));
+		assert_int_equal(set.count, cases[i / 2].until ? 1 : 0);
+		if (set.count)
+			assert_int_equal(set.entries[0].until, NOW_S + cases[i / 2].until);
+		interval_free(&interval);
+		netset_free(&set);
+	}
+	clock_fake(-1, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_become_networks_in_whatever_order_they_come),
-		cmocka_unit_test(ends_that_do_not_pair_are_refused),
+		cmocka_unit_test(a_range_that_begins_within_another_is_refused),
 		cmocka_unit_test(a_range_with_a_port_has_both_ends_in_one_element),
 		cmocka_unit_test(what_no_shield_writes_is_refused),
+		cmocka_unit_test(an_element_with_an_end_says_when_and_for_how_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

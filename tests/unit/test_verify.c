@@ -116,6 +116,15 @@ static void every_edit_is_a_difference(void **unused)
 		{"\"name\": \"allow_v6\"", "\"2001:db9::1\"", "{\"range\": [\"::\", \"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\"]}", "::/0"},
 		{"\"name\": \"allow_port_v4\"", "443", "444", "443"},
 		{"\"name\": \"allow_port_v4\"", "443", "{\"range\": [1, 443]}", "unknown"},
+		{"\"name\": \"allow_v4\"", "\"timeout\": 600, ", "", "unknown"},
+		{"\"name\": \"allow_v4\"", "\"timeout\": 600, ", "\"timeout\": 0, ", "unknown"},
+		{"\"name\": \"allow_v4\"", "until 2026-01-02T03:14:05", "until 2026-01-02T03:14:06",
+			"198.51.100.0/30 until 2026-01-02T03:14:0"},
+		{"\"name\": \"allow_v4\"", "until 2026-01-02T03:14:05", "until 2026", "unknown"},
+		{"\"name\": \"allow_v4\"", "until 2026", "since 2026", "unknown"},
+		{"\"name\": \"allow_v4\"", "\"10.1.2.3\"",
+			"{\"elem\": {\"val\": \"10.1.2.3\", \"timeout\": 60, \"comment\": \"until 2026-01-02T03:06:05+00:00\"}}",
+			"10.1.2.3"},
 		{"\"name\": \"deny_v4\"", "\"192.0.2.66\", ", "", "192.0.2.66"},
 		{"\"chain\": \"output\"", "\"@deny_v4\"", "\"@deny_v6\"", "@deny_v6"},
 		{"\"chain\": \"output\"", "\"op\": \"==\"", "\"op\": \"!=\"", "unknown"},
@@ -333,6 +342,36 @@ static void each_kind_differs_by_itself(void **unused)
 	ruleset_parts_free(&parts);
 }
 
+/* The kernel's clock and ours are not one: what ends about now may be there or not. */
+static void an_element_that_is_about_to_end_may_be_gone_and_one_that_has_ended_may_be_there(void **unused)
+{
+	cleanup_free char *json = golden(EVERYTHING->name, versions[0]);
+	cleanup_free char *more = edited(json, "\"name\": \"allow_v4\"", "\"10.1.2.3\"",
+		"\"10.1.2.3\", {\"elem\": {\"val\": \"203.0.113.77\", \"timeout\": 600, \"comment\": \"until 2026-01-02T03:04:05+00:00\"}}");
+	static const struct {
+		int64_t left_s;
+		int result;
+	} cases[] = {{1, 0}, {RULESET_END_SLACK_S, 0}, {RULESET_END_SLACK_S + 1, -EBADMSG}};
+	struct ruleset_parts parts;
+	struct ruleset ruleset;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ruleset = ruleset_case_open(EVERYTHING, &parts);
+		ruleset_parts_add(&parts.allowed, "203.0.113.77", cases[i].left_s);
+		assert_int_equal(netset_normalize(&parts.allowed), 0);
+		assert_int_equal(verify_ruleset(&ruleset, json, NULL), cases[i].result);
+		ruleset_parts_free(&parts);
+	}
+	ruleset = ruleset_case_open(EVERYTHING, &parts);
+	assert_int_equal(verify_ruleset(&ruleset, more, NULL), 0);
+	clock_fake(-1, -1);
+	clock_fake(1000, RULESET_CASES_NOW_S - 1);
+	assert_int_equal(verify_ruleset(&ruleset, more, NULL), -EBADMSG);
+	clock_fake(-1, -1);
+	ruleset_parts_free(&parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +380,7 @@ int main(void)
 		cmocka_unit_test(the_state_is_told_whatever_was_expected),
 		cmocka_unit_test(a_listing_of_another_state_is_not_verified),
 		cmocka_unit_test(every_edit_is_a_difference),
+		cmocka_unit_test(an_element_that_is_about_to_end_may_be_gone_and_one_that_has_ended_may_be_there),
 		cmocka_unit_test(a_missing_doubled_or_displaced_object_is_a_difference),
 		cmocka_unit_test(networks_may_come_back_cut_and_joined_in_any_way),
 		cmocka_unit_test(what_was_learned_and_counted_makes_no_difference),
