@@ -139,6 +139,7 @@ COMMAND_DEFINE(config);
 COMMAND_DEFINE(setup);
 COMMAND_DEFINE(completion);
 COMMAND_DEFINE(verify);
+COMMAND_DEFINE(simple_clearance);
 COMMAND_DEFINE(watch);
 COMMAND_DEFINE(top);
 COMMAND_DEFINE(learn);

@@ -174,6 +174,17 @@ const struct command command_table[] = {
 		.operands_max = 1,
 	},
 	{
+		.name = "simple-clearance",
+		.summary = "ask about each destination that is refused, and apply the answer",
+		.usage = "NAME",
+		.details = "a allows and d denies; ? at a question says what else: for a time, this name, this address, everything like it, never.\n"
+			   "Answers are lines of standard input, so a program can give them too. It ends with the container, the input, or by Ctrl-C.",
+		.example = "terok-shield simple-clearance web",
+		.run = cmd_simple_clearance,
+		.options = WHERE,
+		.takes_container = true,
+	},
+	{
 		.name = "list",
 		.summary = "list the shielded containers",
 		.usage = "[--json]",
