@@ -238,7 +238,7 @@ static int chain_step(struct walk *walk)
 		const struct message_record *record = &answer->records[i];
 		bool own = record->class == MESSAGE_CLASS_IN && message_name_is(walk->wire, walk->length, record->owner, current);
 
-		if (own && record->type == walk->question->type) {
+		if (own && record->type == walk->question->type && (answer->rcode != RCODE_NXDOMAIN || record->type == TYPE_CNAME)) {
 			answer->keep[i] = record_keep(walk, record);
 			walk->found |= answer->keep[i];
 		} else if (own && record->type == TYPE_CNAME) {

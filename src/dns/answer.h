@@ -47,7 +47,8 @@ struct answer_filter {
  * -EBADMSG	it is not the answer to this question (id, QR, opcode, question section): ignore it and go on waiting
  * -EPROTO	it is, and it is malformed: a record cut short, a kept one with a malformed name in its data, several CNAMEs of one owner, a loop,
  *		a chain longer than ANSWER_CHAIN_MAX, more records than ANSWER_RECORDS_MAX (in the additional section as many again), two OPT records
- * With an rcode other than NOERROR and NXDOMAIN the answer has no records, whatever came with it. */
+ * With an rcode other than NOERROR and NXDOMAIN the answer has no records, whatever came with it. NXDOMAIN is said of the last name of
+ * the chain (RFC 6604 section 3): the steps that lead to it are kept, and nothing that the name is said to have all the same. */
 int answer_parse(const uint8_t *wire, size_t length, uint16_t id, const struct question *question, const struct answer_filter *filter, struct answer *answer);
 
 /* Writes the message again with only the records that are kept. out: size octets. Returns the new length, 0 when it does not fit or

@@ -204,6 +204,10 @@ static size_t answer(void *context, const uint8_t *query, size_t length, bool tc
 		at = alias_add(out, at, NULL, "end.allowed.test");
 		return rig_record(out, at, 0, "otherend.allowed.test", TYPE_A, 60, evil, 4);
 	}
+	if (!strcmp(label, "nxdomain")) {
+		at = rig_reply(out, query, length, RCODE_NXDOMAIN);
+		return rig_record(out, at, 0, NULL, TYPE_A, 60, evil, 4);
+	}
 	if (!strcmp(label, "pointerloop")) {
 		at = rig_record(out, at, 0, NULL, TYPE_A, 60, evil, 4);
 		message_put16(out + at - 16, (uint16_t)(0xc000 | (at - 16))); /* the owner points at itself */
@@ -615,6 +619,11 @@ static const char *alias_loops_and_long_chains(void)
 	return evil_is_believed("loop") ?: evil_is_believed("longchain");
 }
 
+static const char *addresses_of_names_that_do_not_exist(void)
+{
+	return evil_is_believed("nxdomain");
+}
+
 static const char *malformed_answers(void)
 {
 	static const char *const labels[] = {"pointerloop", "cut", "shortdata", "chaos"};
@@ -766,6 +775,7 @@ static const struct attack {
 	ATTACK(inside_addresses_in_hints),
 	ATTACK(unrelated_owners),
 	ATTACK(alias_loops_and_long_chains),
+	ATTACK(addresses_of_names_that_do_not_exist),
 	ATTACK(malformed_answers),
 	ATTACK(forged_replies),
 	ATTACK(replies_that_come_late),

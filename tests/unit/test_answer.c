@@ -706,6 +706,24 @@ static void an_error_has_no_records(void **state)
 	assert_int_equal(answer.ttl_s, 0);
 }
 
+static void a_name_that_does_not_exist_has_no_address(void **state)
+{
+	struct question question = question_of("www.example.com", TYPE_A);
+	const struct answer_filter filter = {0};
+	struct wire wire;
+
+	(void)state;
+	wire_start(&wire, ID, MESSAGE_QR | RCODE_NXDOMAIN);
+	wire_question(&wire, "www.example.com.", TYPE_A);
+	wire_line(&wire, WIRE_ANSWER, "www.example.com. 300 IN CNAME gone.example.net.");
+	wire_line(&wire, WIRE_ANSWER, "gone.example.net. 300 IN A 192.0.2.1");
+	assert_int_equal(parse(&wire, &question, &filter), 0);
+	assert_int_equal(answer.rcode, RCODE_NXDOMAIN);
+	assert_true(answer.negative && !answer.clean);
+	assert_int_equal(answer.answer_count, 1); /* the alias */
+	assert_int_equal(answer.address_count, 0);
+}
+
 static void ttls_are_capped_and_the_top_bit_means_zero(void **state)
 {
 	static const struct {
@@ -844,6 +862,7 @@ int main(void)
 		cmocka_unit_test(the_upper_bits_of_the_rcode_are_in_the_opt_record),
 		cmocka_unit_test(the_additional_section_is_bounded),
 		cmocka_unit_test(an_error_has_no_records),
+		cmocka_unit_test(a_name_that_does_not_exist_has_no_address),
 		cmocka_unit_test(ttls_are_capped_and_the_top_bit_means_zero),
 		cmocka_unit_test(many_addresses_are_learned_up_to_the_bound),
 		cmocka_unit_test(records_of_both_sections_count_together),
