@@ -154,6 +154,13 @@ static void upstream_stop(struct rig *rig)
 }
 
 
+void rig_upstream_inside(struct rig *rig)
+{
+	upstream_stop(rig);
+	netns_run(rig->inside_fd, upstream_sockets, rig, NULL);
+	upstream_start(rig);
+}
+
 /* ---- folders ---- */
 
 #define FOLDERS      "/run"
@@ -369,6 +376,8 @@ pid_t rig_worker(const struct rig *rig)
 	return stream && fscanf(stream, "%d", &pid) == 1 ? pid : 0;
 }
 
+#define CONNECT_PATIENCE_S 2 /* with a listener that has no room */
+
 struct socket_wish {
 	const char *address;
 	uint16_t port;
@@ -381,11 +390,13 @@ static int socket_open(void *context, struct error *error)
 	bool v6 = strchr(wish->address, ':');
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(wish->port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(wish->port)};
+	const struct timeval patience = {.tv_sec = CONNECT_PATIENCE_S};
 
 	(void)error;
 	inet_pton(AF_INET, wish->address, &in.sin_addr);
 	inet_pton(AF_INET6, wish->address, &in6.sin6_addr);
 	wish->fd = socket(v6 ? AF_INET6 : AF_INET, wish->type | SOCK_CLOEXEC, 0);
+	setsockopt(wish->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(wish->fd, v6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in, v6 ? sizeof(in6) : sizeof(in))) {
 		int result = -errno;
 

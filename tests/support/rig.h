@@ -54,6 +54,8 @@ void rig_start(struct rig *rig, const char *domains, const char *networks, rig_a
 const char *rig_forwarder(struct rig *rig);
 /* The worker's process at this moment, 0 for none. */
 pid_t rig_worker(const struct rig *rig);
+/* Moves the scripted upstream into the container's namespace, for a forwarder that asks from there. */
+void rig_upstream_inside(struct rig *rig);
 /* Ends what is left and removes the folder. */
 void rig_stop(struct rig *rig);
 
