@@ -112,6 +112,19 @@ void bench_die(const char *format, ...)
 	exit(1);
 }
 
+struct policy *bench_policy_load(const struct bundle *bundle)
+{
+	struct bundle_identity identity = {0};
+	struct settings settings;
+	struct policy *policy = NULL;
+	struct error error = {0};
+
+	if (bundle_settings_read(bundle, &identity, &settings, &error) || bundle_policy_load(bundle, &identity.sums, &policy, &error))
+		bench_die("%s", error.text);
+	bundle_identity_free(&identity);
+	return policy;
+}
+
 /* ---- the kernel's sets ---- */
 
 struct table {
@@ -137,12 +150,9 @@ static void text_replace(struct text *text, const char *from, const char *to)
 /* The shield's own table, as the hook makes it. */
 static void table_render(const struct table *table, struct text *text)
 {
-	cleanup_policy struct policy *policy = NULL;
-	struct error error = {0};
+	cleanup_policy struct policy *policy = bench_policy_load(&bench.rig.bundle);
 	struct ruleset ruleset = {.state = SHIELD_UP, .settings = &bench.rig.settings};
 
-	if (bundle_policy_load(&bench.rig.bundle, &policy, &error))
-		bench_die("%s", error.text);
 	ruleset.allowed = policy_allowed_nets(policy);
 	ruleset.denied = policy_denied_nets(policy);
 	ruleset_render(&ruleset, text);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "policy/addr.h"
+#include "state/bundle.h"
 
 #define BENCH_UPSTREAM_PORT  5301 /* as in peers/ *.conf */
 #define BENCH_ADDRESSES_MANY 8
@@ -46,5 +47,8 @@ struct figures {
 uint64_t bench_now_ns(void);
 
 void __attribute__((noreturn, format(printf, 1, 2))) bench_die(const char *format, ...);
+
+/* The settings and the policy of a bundle, as hook and forwarder read them; caller frees the policy. */
+struct policy *bench_policy_load(const struct bundle *bundle);
 
 #endif

@@ -129,9 +129,10 @@ static void bundle_fill(unsigned number, unsigned names, unsigned networks)
 		text_addf(&allowed, "20.%u.%u.0/24 # bench.txt:%u\n", i / 200, i % 200 + 1, names + i + 1);
 	bundle_path(path, number);
 	text_add(&allowed, "");
-	if (bundle_create(&bundle, path, &error) || bundle_settings_write(&bundle, &identity, &settings, &error) ||
+	if (bundle_create(&bundle, path, &error) ||
 		bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_DOMAINS), domains.data, domains.length, &error) ||
-		bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), allowed.data, allowed.length, &error))
+		bundle_write(&bundle, bundle_list_file(BUNDLE_PROFILE_ALLOWED), allowed.data, allowed.length, &error) ||
+		bundle_settings_write(&bundle, &identity, &settings, &error))
 		bench_die("%s", error.text);
 }
 
@@ -354,7 +355,7 @@ static double resident_kib(void)
 static void profile_load(double *load_ms, double *memory_kib)
 {
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
-	struct policy *policy = NULL;
+	struct policy *policy;
 	struct error error = {0};
 	double before_kib;
 	uint64_t begun_ns;
@@ -365,8 +366,7 @@ static void profile_load(double *load_ms, double *memory_kib)
 		bench_die("%s", error.text);
 	before_kib = resident_kib();
 	begun_ns = bench_now_ns();
-	if (bundle_policy_load(&bundle, &policy, &error))
-		bench_die("%s", error.text);
+	policy = bench_policy_load(&bundle);
 	*load_ms = (double)(bench_now_ns() - begun_ns) / 1e6;
 	*memory_kib = resident_kib() - before_kib;
 	policy_free(policy);
