@@ -444,13 +444,33 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 	return last_error;
 }
 
-#define SURPLUS_MAX 256
+#define DELETED_AT_ONCE 64 /* as many as a batch surely holds */
+
+/* Keys of elements that are more than can be known. */
+struct surplus {
+	struct setwriter_key *keys;
+	size_t count, capacity;
+};
 
 struct adoption {
 	struct leases *leases;
-	struct setwriter_key surplus[SURPLUS_MAX];
-	size_t surplus_count;
+	struct surplus surplus;
 };
+
+static int surplus_add(struct surplus *surplus, const struct setwriter_key *key)
+{
+	if (surplus->count == surplus->capacity) {
+		size_t capacity = surplus->capacity ? surplus->capacity * 2 : DELETED_AT_ONCE;
+		struct setwriter_key *keys = realloc(surplus->keys, capacity * sizeof(*keys));
+
+		if (!keys)
+			return -ENOMEM;
+		surplus->keys = keys;
+		surplus->capacity = capacity;
+	}
+	surplus->keys[surplus->count++] = *key;
+	return 0;
+}
 
 static int adopt_element(void *context, const struct setwriter_element *element)
 {
@@ -461,12 +481,8 @@ static int adopt_element(void *context, const struct setwriter_element *element)
 	int result = 0;
 
 	lease = lease_get(adoption->leases, &element->key, &result);
-	if (!lease && result == -ENOSPC && adoption->surplus_count < SURPLUS_MAX) {
-		adoption->surplus[adoption->surplus_count++] = element->key;
-		return 0;
-	}
 	if (!lease)
-		return result;
+		return result == -ENOSPC ? surplus_add(&adoption->surplus, &element->key) : result;
 	lease->known = true;
 	lease->expires_ms = expires_ms;
 	lease->packets = lease->counted_packets = element->packets;
@@ -478,13 +494,32 @@ static int adopt_element(void *context, const struct setwriter_element *element)
 	return result;
 }
 
-static int surplus_delete(struct setwriter *writer, const struct adoption *adoption)
+static int keys_delete(struct setwriter *writer, const struct setwriter_key *keys, size_t count)
 {
-	for (size_t i = 0; i < adoption->surplus_count; i++) {
-		int result = setwriter_delete(writer, &adoption->surplus[i]) ?: setwriter_commit(writer);
+	int result = 0;
 
-		if (result && result != -ENOENT) /* it has ended by itself */
+	for (size_t i = 0; i < count && !result; i++)
+		result = setwriter_delete(writer, &keys[i]);
+	if (result)
+		setwriter_reset(writer);
+	return result ?: setwriter_commit(writer);
+}
+
+/* Many in a batch; one by one where one of them has ended by itself meanwhile, which fails its batch. */
+static int surplus_delete(struct setwriter *writer, const struct surplus *surplus)
+{
+	for (size_t i = 0; i < surplus->count; i += DELETED_AT_ONCE) {
+		size_t count = surplus->count - i < DELETED_AT_ONCE ? surplus->count - i : DELETED_AT_ONCE;
+		int result = keys_delete(writer, surplus->keys + i, count);
+
+		if (result != -ENOENT && result)
 			return result;
+		for (size_t j = 0; result == -ENOENT && j < count; j++) {
+			int alone = keys_delete(writer, surplus->keys + i + j, 1);
+
+			if (alone && alone != -ENOENT)
+				return alone;
+		}
 	}
 	return 0;
 }
@@ -494,13 +529,12 @@ int leases_adopt(struct leases *leases)
 	struct adoption adoption = {.leases = leases};
 	int result;
 
-	do {
-		adoption.surplus_count = 0;
+	do { /* a listing of a table that the kernel makes larger meanwhile leaves some out */
+		adoption.surplus.count = 0;
 		result = setwriter_each(leases->writer, adopt_element, &adoption);
-		if (result && result != -ENOSPC)
-			return result;
-		result = surplus_delete(leases->writer, &adoption) ?: result;
-	} while (result == -ENOSPC);
+		result = result ?: surplus_delete(leases->writer, &adoption.surplus);
+	} while (!result && adoption.surplus.count);
+	free(adoption.surplus.keys);
 	return result;
 }
 
