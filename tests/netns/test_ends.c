@@ -153,7 +153,7 @@ static void wait_until_not(bool (*condition)(const char *a, const char *b), cons
 
 	while (condition(a, b)) {
 		if (clock_now_ms() > end_ms)
-			fail_msg("%s %s is still there", a, b);
+			fail_msg("%s %s is still there", a, b ? b : "");
 		assert_agreement();
 		usleep(50000);
 	}
