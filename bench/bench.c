@@ -205,13 +205,13 @@ static int table_fill(void *context, struct error *error)
 	return result;
 }
 
-/* An empty table; with `count` elements where they are networks. */
+/* An empty table, with `count` elements where they are networks, and no memory of what was reached. */
 static void table_reset(enum candidate_id id, unsigned count)
 {
 	struct table table = {.interval = candidates[id].interval, .count = count};
 	struct error error = {0};
 
-	if (netns_run(bench.rig.inside_fd, table_make, &table, &error))
+	if (netns_run(bench.rig.inside_fd, table_make, &table, &error) || bundle_remove(&bench.rig.bundle, BUNDLE_ACTIVITY, &error))
 		bench_die("making the table: %s", error.text);
 }
 
