@@ -24,12 +24,13 @@ struct row {
 
 static void row_describe(struct row *row, const struct container *container)
 {
+	cleanup_bundle struct bundle own = BUNDLE_INIT;
 	cleanup_free char *content = NULL;
 	size_t used = 0;
 	for (size_t i = 0; i < container->identity.profile_count && used < sizeof(row->profiles); i++)
 		used += (size_t)snprintf(row->profiles + used, sizeof(row->profiles) - used, "%s%s", i > 0 ? "," : "",
 			container->identity.profiles[i]);
-	if (bundle_read(&container->bundle, BUNDLE_CONTAINER_ID, 128, &content, NULL, NULL) == 0) {
+	if (bundle_open(&own, container->own, NULL) == 0 && bundle_read(&own, BUNDLE_CONTAINER_ID, 128, &content, NULL, NULL) == 0) {
 		size_t length = strspn(content, "0123456789abcdef");
 		snprintf(row->id, sizeof(row->id), "%.*s", length > 12 ? 12 : (int)length, content);
 	}

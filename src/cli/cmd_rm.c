@@ -28,6 +28,25 @@ static int stopped_check(const struct bundle *bundle, const char *name, struct e
 	return error_set(error, EBUSY, "%s runs; stop it first: podman stop %s", name, name);
 }
 
+/* Of one that is under another's shield, that one's bundle says whether it lives. Where that is gone, or no bundle, it is nobody's. */
+static int member_check(const struct bundle *bundle, char name[129], struct error *error)
+{
+	cleanup_bundle struct bundle shield = BUNDLE_INIT;
+	struct bundle_shared shared;
+	struct bundle_members members;
+	if (bundle_shared_read(bundle, &shared, NULL))
+		return 0;
+	snprintf(name, 129, "%s", shared.member);
+	if (bundle_open(&shield, shared.path, NULL))
+		return 0;
+	int rc = bundle_members_read(&shield, &members, error);
+	for (size_t i = 0; !rc && i < members.count; i++) {
+		if (strcmp(members.list[i].name, name) == 0)
+			rc = error_set(error, EBUSY, "%s runs; stop it first: podman stop %s", name, name);
+	}
+	return rc;
+}
+
 static int bundle_empty(const struct bundle *bundle, const char *name, struct error *error)
 {
 	cleanup_fd int lock_fd = bundle_lock(bundle, LOCK_TIMEOUT_MS, error);
@@ -47,7 +66,7 @@ static int folder_remove(const struct bundle *bundle, bool shared, struct error 
 /* A folder that somebody named is a bundle when a file in it can only be the shield's: others are called `lock` and `state` too. */
 static bool is_bundle(const struct bundle *bundle)
 {
-	static const char *const own[] = {BUNDLE_SETTINGS, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
+	static const char *const own[] = {BUNDLE_SETTINGS, BUNDLE_SHARED, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
 		"deny.list", "denied.domains", BUNDLE_AUDIT, "hooks/terok-shield-createRuntime.json", "hooks/terok-shield-poststop.json"};
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
 		if (faccessat(bundle->fd, own[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -65,7 +84,7 @@ static int bundle_find(struct bundle *bundle, char name[129], const struct comma
 	int rc = container_open(&container, options, &missing);
 	snprintf(name, 129, "%s", rc ? options->container : container.identity.container);
 	if (rc == 0)
-		return bundle_open(bundle, container.bundle.path, error);
+		return bundle_open(bundle, container.own, error);
 	if (paths_bundle(options, options->container, path, NULL) == 0 && bundle_open(bundle, path, NULL) == 0 &&
 		(!options->task_state_dir || is_bundle(bundle)))
 		return 0;
@@ -76,7 +95,7 @@ enum command_exit cmd_rm(const struct command_options *options, struct error *er
 {
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
 	char name[129];
-	if (bundle_find(&bundle, name, options, error) || bundle_empty(&bundle, name, error) ||
+	if (bundle_find(&bundle, name, options, error) || member_check(&bundle, name, error) || bundle_empty(&bundle, name, error) ||
 		folder_remove(&bundle, options->task_state_dir, error))
 		return COMMAND_FAILED;
 	printf("Removed %s\n", name);

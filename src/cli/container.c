@@ -2,7 +2,7 @@
  *
  * A word is tried as a name first, then as an id: the bundles' container.id files have the first 12 digits. A container started
  * with a state folder of its own is known to podman only; its annotation terok.shield.state_dir says where, and bundle_open()
- * trusts it no further than anything else. */
+ * trusts it no further than anything else. A folder with shared.json in it leads to the bundle of the shield that the container shares. */
 #include "cli/container.h"
 
 #include <dirent.h>
@@ -144,34 +144,70 @@ static int find(const struct command_options *options, char path[PATH_MAX], stru
 		text_escaped(shown, sizeof(shown), word), shown);
 }
 
-int container_open(struct container *container, const struct command_options *options, struct error *error)
+/* Opens the folder, or the one that it leads to. shared: empty when there is no such. */
+static int shield_open(struct container *container, struct bundle_shared *shared, struct error *error)
 {
-	char path[PATH_MAX], shown[160];
-	int rc = find(options, path, error);
-	if (!rc)
-		rc = bundle_open(&container->bundle, path, error);
-	if (!rc)
-		rc = bundle_settings_read(&container->bundle, &container->identity, &container->settings, error);
-	if (rc == -ENOENT && (!error || error->code == 0))
-		rc = error_set(error, ENOENT, "no shielded container '%s'", text_escaped(shown, sizeof(shown), options->container));
+	struct error unread = {0};
+	int rc = bundle_open(&container->bundle, container->own, error);
 	if (rc)
 		return rc;
-	rc = bundle_runtime_read(&container->bundle, &container->runtime, error);
-	if (rc == -ENOENT) {
-		if (error)
-			*error = (struct error){0};
+	rc = bundle_shared_read(&container->bundle, shared, &unread);
+	if (rc == -ENOENT)
 		return 0;
-	}
 	if (rc)
+		return error_set(error, unread.code, "%s", unread.text);
+	bundle_close(&container->bundle);
+	rc = bundle_open(&container->bundle, shared->path, &unread);
+	if (rc)
+		return error_set(error, -rc, "the shield of '%s', which %s shares: %s", shared->shield, shared->member,
+			unread.code ? unread.text : "it is gone");
+	return 0;
+}
+
+static int members_find(struct container *container, struct error *error)
+{
+	int rc = bundle_members_read(&container->bundle, &container->members, error);
+	if (rc || !container->running || bundle_members_find(&container->members, container->runtime.init_pid))
 		return rc;
+	struct bundle_member self = {.pid = container->runtime.init_pid, .start = container->runtime.init_start};
+	snprintf(self.id, sizeof(self.id), "%s", container->runtime.container_id);
+	snprintf(self.name, sizeof(self.name), "%s", container->identity.container);
+	return bundle_members_add(&container->members, &self, error);
+}
+
+static int runtime_find(struct container *container, struct error *error)
+{
+	struct error unread = {0};
+	int rc = bundle_runtime_read(&container->bundle, &container->runtime, &unread);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return error_set(error, unread.code, "%s", unread.text);
 	cleanup_fd int init_fd = bundle_process_open(container->runtime.init_pid, container->runtime.init_start);
 	if (init_fd < 0 && init_fd != -ESRCH)
 		return error_errno(error, -init_fd, "cannot tell whether the container runs");
 	container->running = init_fd >= 0;
-	return 0;
+	return members_find(container, error);
 }
 
-bool container_is_pod(const struct container *container)
+int container_open(struct container *container, const struct command_options *options, struct error *error)
+{
+	struct bundle_shared shared = {0};
+	char shown[160];
+	int rc = find(options, container->own, error);
+	if (!rc)
+		rc = shield_open(container, &shared, error);
+	if (!rc)
+		rc = bundle_settings_read(&container->bundle, &container->identity, &container->settings, error);
+	if (rc == -ENOENT && (!error || error->code == 0))
+		rc = error_set(error, ENOENT, "no shielded container '%s'", text_escaped(shown, sizeof(shown), options->container));
+	if (!rc && *shared.shield && strcmp(shared.shield, container->identity.container) != 0)
+		rc = error_set(error, EPERM, "%s shares the shield of '%s', but the state folder is of '%s': remove it and run it again",
+			shared.member, shared.shield, text_escaped(shown, sizeof(shown), container->identity.container));
+	return rc ? rc : runtime_find(container, error);
+}
+
+bool container_is_sandbox(const struct container *container)
 {
 	return container->running && strcmp(container->identity.container, container->runtime.container_id) == 0;
 }

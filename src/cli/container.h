@@ -1,4 +1,5 @@
-/* A container that has a bundle: found by name, full id or short id, running or not. */
+/* A container that has a bundle: found by name, full id or short id, running or not. One that is under another's shield, or its pod's, has
+ * that bundle: whatever is done to it is done to the shield, for all who share it. */
 #ifndef CLI_CONTAINER_H
 #define CLI_CONTAINER_H
 
@@ -8,11 +9,13 @@
 #include "state/bundle.h"
 
 struct container {
-	struct bundle bundle;
+	struct bundle bundle; /* the shield's */
+	char own[PATH_MAX];   /* the container's own folder; bundle.path when the shield is its own */
 	struct bundle_identity identity;
 	struct settings settings;
-	struct bundle_runtime runtime; /* when it runs */
-	bool running;
+	struct bundle_runtime runtime; /* when it runs: of one that lives */
+	bool running;                  /* somebody is under the shield */
+	struct bundle_members members; /* those who are */
 };
 #define CONTAINER_INIT                                                                                                                     \
 	{                                                                                                                                  \
@@ -24,8 +27,8 @@ int container_open(struct container *container, const struct command_options *op
 void container_close(struct container *container);
 #define cleanup_container __attribute__((cleanup(container_close)))
 
-/* True for the sandbox of a Kubernetes pod, which is named by its id (src/node); podman's containers never are. */
-bool container_is_pod(const struct container *container);
+/* True for the sandbox of a Kubernetes pod, which is named by its id (src/node); podman's containers and pods never are. */
+bool container_is_sandbox(const struct container *container);
 
 /* The names of all bundles below the state root, sorted; free each and the array. None when the folder is missing. */
 int container_names(const struct command_options *options, char ***names, size_t *count, struct error *error);

@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/hook_file.h"
+#include "cli/launch_join.h"
 #include "cli/network.h"
 #include "cli/paths.h"
 #include "cli/podman.h"
@@ -209,7 +210,7 @@ void launch_host_resolver(char *text, size_t size)
 	}
 }
 
-static void upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX])
+void launch_upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX])
 {
 	if (settings->upstream_count == 0)
 		launch_host_resolver(text, ADDR_ENDPOINT_TEXT_MAX);
@@ -334,8 +335,8 @@ static void name_filter(char *filter, const char *name)
 	strcpy(out, "$");
 }
 
-/* A stopped container that still has the name would start again with what is written now. podman is asked only when one may be there. */
-static int name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error)
+/* podman is asked only when one may be there. */
+int launch_name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error)
 {
 	char path[PATH_MAX], filter[2 * sizeof(launch->identity.container) + 16];
 	cleanup_free char *ids = NULL;
@@ -371,6 +372,12 @@ static int state_before(const struct bundle *bundle, bool learns, enum shield_st
 		error, EPERM, "the shield of this name is in state block, which --learn does not open; say `terok-shield up` first");
 }
 
+int launch_stage_start(struct bundle_stage *stage, struct error *error)
+{
+	int rc = hooks_stage(stage, error);
+	return rc ? rc : bundle_stage_add(stage, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
+}
+
 /* The settings come last, and before them the state: a crash may end a bypass early, never carry it over to a new container. Only what
  * opens a shield that was up comes after the settings, for the same reason. */
 static int files_stage(
@@ -382,9 +389,7 @@ static int files_stage(
 	if (!rc)
 		rc = profiles_stage(stage, set, error);
 	if (!rc)
-		rc = hooks_stage(stage, error);
-	if (!rc)
-		rc = bundle_stage_add(stage, BUNDLE_RESOLV_CONF, RESOLV_CONF, strlen(RESOLV_CONF), error);
+		rc = launch_stage_start(stage, error);
 	if (!rc)
 		rc = upstream_stage(stage, upstream, error);
 	if (!rc && !opens)
@@ -404,9 +409,11 @@ static int bundle_fill(
 	cleanup_bundle_stage struct bundle_stage stage = {.bundle = bundle};
 	int rc = running_check(bundle, podman, error);
 	if (!rc)
-		rc = name_check(launch, podman, error);
+		rc = launch_name_check(launch, podman, error);
 	if (!rc)
 		rc = files_stage(&stage, launch, set, upstream, error);
+	if (!rc)
+		rc = bundle_remove(bundle, BUNDLE_SHARED, error); /* of an earlier container, which was under another shield */
 	if (!rc)
 		rc = bundle_remove(bundle, BUNDLE_HOOK_ERROR, error);
 	if (!rc)
@@ -493,9 +500,8 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 	return flags->failed ? error_set(error, ENOMEM, "out of memory") : 0;
 }
 
-/* The shim that stands for the runtime which podman would take: crun, or else runc. By the folder it is called in it knows whether it is to
- * verify. */
-static int runtime_find(bool verify, char path[PATH_MAX], struct error *error)
+/* crun, or else runc. */
+int launch_runtime_find(bool verify, char path[PATH_MAX], struct error *error)
 {
 	static const char *const folders[] = {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin", "/sbin"};
 	bool crun = false;
@@ -517,16 +523,13 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	cleanup_profile_set struct profile_set set = {0};
 	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];
 	enum launch_network network;
-	if (options->hooks && options->verify)
-		return error_set(
-			error, EINVAL, "--verify with --hooks is refused: it is the shield's runtime that verifies; leave out --hooks");
 	int rc = launch_config_load(config, options, error);
 	if (!rc)
 		rc = launch_profiles_load(&set, config, options, error);
 	if (!rc)
 		rc = identity_fill(&launch->identity, config, options, error);
 	if (!rc && !options->hooks)
-		rc = runtime_find(options->verify, runtime, error);
+		rc = launch_runtime_find(options->verify, runtime, error);
 	if (!rc)
 		rc = paths_bundle(options, options->container, path, error);
 	if (!rc)
@@ -545,7 +548,7 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	launch->settings.published_count = podman ? podman->published_count : 0;
 	if (podman)
 		memcpy(launch->settings.published, podman->published, sizeof(podman->published));
-	upstream_text(&launch->settings, upstream);
+	launch_upstream_text(&launch->settings, upstream);
 	rc = bundle_fill(launch, &set, podman, upstream, error);
 	if (!rc && launch->learns)
 		fprintf(stderr, "note: %s learns: it may reach everything outside until `terok-shield learn %s off`\n", options->container,
@@ -556,6 +559,11 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 int launch_prepare(struct launch *launch, const struct command_options *options, const struct podman_flags *podman, struct error *error)
 {
 	struct config config;
+	if (options->hooks && options->verify)
+		return error_set(
+			error, EINVAL, "--verify with --hooks is refused: it is the shield's runtime that verifies; leave out --hooks");
+	if (podman && (podman->pod || podman->joins))
+		return launch_join(launch, options, podman, error);
 	int rc = prepare_with(launch, &config, options, podman, error);
 	config_free(&config);
 	return rc;

@@ -67,6 +67,17 @@ void launch_words_free(struct launch_words *words);
  * folder. */
 int launch_flags_make(struct launch *launch, enum launch_network network, const char *upstream, const char *runtime, struct error *error);
 
+/* ---- parts, for launch_join() ---- */
+
+/* A stopped container that still has the name would start again with what is written now: -EBUSY, unless podman->replace. */
+int launch_name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error);
+/* Stages what each start of a container needs of its folder: resolv.conf and the hooks. */
+int launch_stage_start(struct bundle_stage *stage, struct error *error);
+/* The first upstream; the host's when the settings have none. */
+void launch_upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX]);
+/* The shim that stands for the runtime which podman would take. By the folder it is called in it knows whether it is to verify. */
+int launch_runtime_find(bool verify, char path[PATH_MAX], struct error *error);
+
 /* The host's first name server, "" when there is none. size >= ADDR_ENDPOINT_TEXT_MAX. */
 void launch_host_resolver(char *text, size_t size);
 

@@ -153,7 +153,8 @@ void outside_check_forwarder(const struct container *container, struct checks *c
 
 /* ---- the workload ---- */
 
-void outside_check_capabilities(const struct container *container, struct checks *checks)
+/* Of one container; returns how many processes it has. */
+static size_t capabilities_check(pid_t init, struct checks *checks)
 {
 	static const struct {
 		unsigned bit;
@@ -161,10 +162,9 @@ void outside_check_capabilities(const struct container *container, struct checks
 	} refused[] = {{12, "CAP_NET_ADMIN"}, {13, "CAP_NET_RAW"}, {21, "CAP_SYS_ADMIN"}};
 	cleanup_proc_list struct proc_list processes = {0};
 	struct error error = {0};
-	pid_t init = container->runtime.init_pid;
 	if (proc_of_namespace(init, &processes, &error)) {
 		checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
-		return;
+		return 0;
 	}
 	for (size_t i = 0; i < processes.count; i++) {
 		uint64_t capabilities;
@@ -178,8 +178,16 @@ void outside_check_capabilities(const struct container *container, struct checks
 					(int)processes.pids[i], refused[j].name);
 		}
 	}
+	return processes.count;
+}
+
+void outside_check_capabilities(const struct container *container, struct checks *checks)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < container->members.count; i++)
+		count += capabilities_check(container->members.list[i].pid, checks);
 	checks_set(checks, CHECK_CAPABILITIES, CHECK_OK,
-		"none of %zu processes has, or can get, CAP_NET_ADMIN, CAP_NET_RAW or CAP_SYS_ADMIN", processes.count);
+		"none of %zu processes has, or can get, CAP_NET_ADMIN, CAP_NET_RAW or CAP_SYS_ADMIN", count);
 }
 
 static bool is_forwarder(const char *word, size_t length)
@@ -210,7 +218,7 @@ void outside_judge_resolv_conf(const char *content, struct checks *checks)
 	checks_set(checks, CHECK_RESOLV_CONF, CHECK_OK, "it names the forwarder alone");
 }
 
-void outside_check_resolv_conf(const struct container *container, struct checks *checks)
+static void resolv_conf_check(pid_t init, struct checks *checks)
 {
 	cleanup_free char *content = NULL;
 	/* Links in it lead where they would lead the workload; O_NONBLOCK: a fifo would hold us. */
@@ -218,11 +226,7 @@ void outside_check_resolv_conf(const struct container *container, struct checks 
 	struct stat status;
 	char path[64];
 	size_t length = 0;
-	if (container_is_pod(container)) {
-		checks_set(checks, CHECK_RESOLV_CONF, CHECK_NEEDLESS, "a pod's is the cluster's: what it asks for is captured");
-		return;
-	}
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)container->runtime.init_pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)init);
 	cleanup_fd int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = root_fd < 0 ? -1 : (int)syscall(SYS_openat2, root_fd, "etc/resolv.conf", &how, sizeof(how));
 	if (fd < 0) {
@@ -238,6 +242,16 @@ void outside_check_resolv_conf(const struct container *container, struct checks 
 	if (strlen(content) != length)
 		checks_set(checks, CHECK_RESOLV_CONF, CHECK_FAILED, "/etc/resolv.conf of the container has a NUL in it");
 	outside_judge_resolv_conf(content, checks);
+}
+
+void outside_check_resolv_conf(const struct container *container, struct checks *checks)
+{
+	if (container_is_sandbox(container)) {
+		checks_set(checks, CHECK_RESOLV_CONF, CHECK_NEEDLESS, "a pod's is the cluster's: what it asks for is captured");
+		return;
+	}
+	for (size_t i = 0; i < container->members.count; i++)
+		resolv_conf_check(container->members.list[i].pid, checks);
 }
 
 /* ---- the next start ---- */
@@ -260,11 +274,11 @@ static bool program_is_sound(const char *name, struct checks *checks)
 }
 
 /* The runtime that podman has stored for the container. -1 when podman does not say. */
-static int runtime_ask(const struct container *container, char **runtime, struct checks *checks)
+static int runtime_ask(const struct bundle_member *member, char **runtime, struct checks *checks)
 {
 	char podman[PATH_MAX];
 	struct error error = {0};
-	const char *id = container->runtime.container_id[0] ? container->runtime.container_id : container->identity.container;
+	const char *id = member->id[0] ? member->id : member->name;
 	if (podman_find_program("podman", podman)) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_UNKNOWN, "podman is not in $PATH");
 		return -1;
@@ -289,7 +303,7 @@ static bool is_shim(const char *path)
 void outside_check_next_start(
 	const struct container *container, const struct command_options *options, bool starting, struct checks *checks)
 {
-	cleanup_free char *runtime = NULL;
+	cleanup_free char *other = NULL;
 	if (!program_is_sound("terok-shield-hook", checks) || !program_is_sound("terok-shield-proxy", checks) ||
 		!program_is_sound("terok-shield-runtime", checks))
 		return;
@@ -297,13 +311,20 @@ void outside_check_next_start(
 		checks_set(checks, CHECK_NEXT_START, CHECK_OK, "the shield's runtime starts it now, and its programs are there");
 		return;
 	}
-	if (container_is_pod(container)) {
+	if (container_is_sandbox(container)) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_NEEDLESS, "a pod's sandbox is not started again: the next is another one");
 		return;
 	}
-	if (runtime_ask(container, &runtime, checks))
-		return;
-	if (is_shim(runtime)) {
+	for (size_t i = 0; !other && i < container->members.count; i++) {
+		cleanup_free char *runtime = NULL;
+		if (runtime_ask(&container->members.list[i], &runtime, checks))
+			return;
+		if (is_shim(runtime))
+			continue;
+		other = runtime;
+		runtime = NULL;
+	}
+	if (!other) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_OK, "podman has the shield's runtime for it, and its programs are there");
 		return;
 	}
@@ -315,5 +336,5 @@ void outside_check_next_start(
 		checks_set(checks, CHECK_NEXT_START, CHECK_FAILED,
 			"podman would start it with the runtime '%s', which brings no hook along: `terok-shield setup`, or run it anew "
 			"without --hooks",
-			SHOWN(runtime));
+			SHOWN(other));
 }

@@ -171,13 +171,16 @@ static int check_pasta_options(struct parse *parse, const struct flag *flag, con
 static int check_network(struct parse *parse, const struct flag *flag, const char *value)
 {
 	size_t mode = strcspn(value, ":");
-	if (mode == 9 && strncmp(value, "container", mode) == 0)
-		return refuse(parse, flag->name, value,
-			"another container's network has that one's rules; give this one a network of its own");
+	if (mode == 9 && strncmp(value, "container", mode) == 0) {
+		if (value[mode] != ':' || !value[mode + 1])
+			return refuse(parse, flag->name, value, "the other container's name is missing");
+		parse->flags->joins = value + mode + 1; /* whether that one has a shield is seen when it is joined */
+		return 0;
+	}
 	if (mode == 2 && strncmp(value, "ns", mode) == 0)
 		return refuse(parse, flag->name, value, "the shield's rules need a network namespace of the container's own");
 	if (mode == 3 && strncmp(value, "pod", mode) == 0)
-		return refuse(parse, flag->name, value, "a pod's containers share one network namespace");
+		return refuse(parse, flag->name, value, "name the pod with --pod");
 	for (const char *word = value;;) {
 		size_t length = strcspn(word, ",:");
 		if (length == 4 && strncasecmp(word, "host", length) == 0)
@@ -298,6 +301,15 @@ static int check_publish(struct parse *parse, const struct flag *flag, const cha
 			return 0;
 		word += length + 1;
 	}
+}
+
+static int check_pod(struct parse *parse, const struct flag *flag, const char *value)
+{
+	if (!*value || strncmp(value, "new:", 4) == 0)
+		return refuse(parse, flag->name, value,
+			"the pod has to be there, since its networks and ports are read: make it with `podman pod create --name POD` first");
+	parse->flags->pod = value;
+	return 0;
 }
 
 static int note_replace(struct parse *parse, const struct flag *flag, const char *value)
@@ -452,7 +464,7 @@ static const struct flag flags_table[] = {
 	{"pidfile", 0, VALUE},
 	{"pids-limit", 0, VALUE},
 	{"platform", 0, VALUE},
-	{"pod", 0, VALUE, check_managed},
+	{"pod", 0, VALUE, check_pod},
 	{"pod-id-file", 0, VALUE, check_managed},
 	{"preserve-fd", 0, VALUE, check_refused, "a descriptor opened outside can be a socket that no rule sees; publish a port instead"},
 	{"preserve-fds", 0, VALUE, check_refused, "a descriptor opened outside can be a socket that no rule sees; publish a port instead"},
@@ -597,6 +609,22 @@ static int cluster_take(struct parse *parse, const char *word, size_t count, cha
 	return 0;
 }
 
+/* Who joins has no network of its own to say anything about. */
+static int joining_check(struct parse *parse)
+{
+	const struct podman_flags *flags = parse->flags;
+	if (!flags->pod && !flags->joins)
+		return 0;
+	if ((flags->pod && flags->joins) || flags->network_count > 0)
+		return error_set(parse->error, EINVAL,
+			"--network is refused beside %s: a container is in one network namespace, and the other's networks are there",
+			flags->pod ? "--pod" : "--network container:");
+	if (flags->published_count > 0)
+		return error_set(parse->error, EINVAL, "--publish is refused with %s: publish the port where the %s is made",
+			flags->pod ? "--pod" : "--network container:", flags->pod ? "pod" : "other container");
+	return 0;
+}
+
 static int flags_take(struct parse *parse, size_t count, char *const *args)
 {
 	size_t next = 0;
@@ -621,7 +649,7 @@ static int flags_take(struct parse *parse, size_t count, char *const *args)
 		return error_set(parse->error, EINVAL,
 			"No image specified. Usage: terok-shield run NAME [--profiles P...] -- [podman flags] IMAGE [COMMAND [ARG...]]");
 	parse->flags->image = next;
-	return 0;
+	return joining_check(parse);
 }
 
 int podman_flags_parse(struct podman_flags *flags, size_t count, char *const *args, const struct podman_guard *guard, struct error *error)

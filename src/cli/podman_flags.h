@@ -19,6 +19,8 @@ struct podman_flags {
 	size_t image;                                    /* index of the image in the arguments */
 	const char *networks[PODMAN_FLAGS_NETWORKS_MAX]; /* values of --network, borrowed */
 	size_t network_count;
+	const char *pod;   /* --pod, borrowed; NULL */
+	const char *joins; /* the other container of --network container:, borrowed; NULL */
 	bool replace;
 	bool restarts; /* a --restart policy other than `no`, or --health-on-failure restart */
 	struct settings_published published[SETTINGS_PUBLISHED_MAX];

@@ -42,6 +42,14 @@ bool netns_is_own(int netns_fd)
 	return is_same(netns_fd, OWN_NETNS);
 }
 
+bool netns_is_of(int netns_fd, pid_t pid)
+{
+	char path[sizeof("/proc/-2147483648/ns/net")];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	return is_same(netns_fd, path);
+}
+
 int netns_enter(int netns_fd, struct error *error)
 {
 	if (setns(netns_fd, CLONE_NEWNET))

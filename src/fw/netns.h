@@ -13,6 +13,9 @@ int netns_open(pid_t pid, struct error *error);
 /* True when the namespace is the one of the calling thread: a container with --network host. Compares device and inode. */
 bool netns_is_own(int netns_fd);
 
+/* True when it is the one that the process is in. */
+bool netns_is_of(int netns_fd, pid_t pid);
+
 /* Moves the calling thread into the namespace. A rootless process cannot come back. */
 int netns_enter(int netns_fd, struct error *error);
 

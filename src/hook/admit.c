@@ -7,15 +7,13 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "hook/oci_state.h"
 
 #define SHOWN(string) text_escaped((char[256]){0}, 256, string)
 
-int admit_container(const char *folder, struct error *error)
+int admit_container(struct oci_config *config, const char *folder, struct error *error)
 {
 	cleanup_fd int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_free char *json = NULL;
-	struct oci_config config;
 	size_t length;
 	int rc;
 
@@ -25,6 +23,6 @@ int admit_container(const char *folder, struct error *error)
 	if (rc)
 		return error_errno(
 			error, -rc, "cannot read %s/config.json, by which the container's capabilities are checked", SHOWN(folder));
-	rc = oci_config_parse(&config, json, length, error);
-	return rc ? rc : oci_config_check(&config, error);
+	rc = oci_config_parse(config, json, length, error);
+	return rc ? rc : oci_config_check(config, error);
 }

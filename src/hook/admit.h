@@ -3,8 +3,10 @@
 #define HOOK_ADMIT_H
 
 #include "base/error.h"
+#include "hook/oci_state.h"
 
-/* folder: the OCI bundle. Refuses (-EPERM) a config.json that gives the container the host's network or what undoes a shield. */
-int admit_container(const char *folder, struct error *error);
+/* folder: the OCI bundle. Refuses (-EPERM) a config.json that gives the container the host's network or what undoes a shield. config: what
+ * it says. */
+int admit_container(struct oci_config *config, const char *folder, struct error *error);
 
 #endif

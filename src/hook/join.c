@@ -131,13 +131,14 @@ static void failure_write(const struct joining *joining, const struct error *err
 int join(const struct oci_state *state, struct error *error)
 {
 	struct joining joining = {.state = state, .bundle = BUNDLE_INIT};
+	struct oci_config config;
 	int rc = state->pid > 0 ? 0 : error_set(error, EINVAL, "the container's state has no process id");
 
 	settings_init(&joining.settings);
 	if (!rc)
 		rc = bundle_admit(&joining, error);
 	if (!rc)
-		rc = admit_container(state->bundle, error);
+		rc = admit_container(&config, state->bundle, error);
 	if (!rc)
 		rc = joining_check(&joining, error);
 	if (rc)

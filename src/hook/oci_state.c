@@ -2,6 +2,7 @@
 #include "hook/oci_state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -146,6 +147,19 @@ static int capabilities_parse(uint32_t *bits, const cJSON *document, struct erro
 	return capability_sets_parse(bits, capabilities, error);
 }
 
+/* "/proc/PID/ns/net". */
+static pid_t joined_parse(const char *path)
+{
+	static const char before[] = "/proc/";
+	unsigned long pid;
+	char *end;
+
+	if (strncmp(path, before, strlen(before)) != 0 || path[strlen(before)] < '1' || path[strlen(before)] > '9')
+		return 0;
+	pid = strtoul(path + strlen(before), &end, 10);
+	return pid <= INT_MAX && strcmp(end, "/ns/net") == 0 ? (pid_t)pid : 0;
+}
+
 static int namespaces_parse(struct oci_config *config, const cJSON *document, struct error *error)
 {
 	const cJSON *section, *namespaces, *item, *path;
@@ -170,7 +184,10 @@ static int namespaces_parse(struct oci_config *config, const cJSON *document, st
 			return rc;
 		if (path && !cJSON_IsString(path))
 			return error_set(error, EINVAL, "\"path\" of a namespace is not a string");
-		config->own_network |= strcmp(type, "network") == 0;
+		if (strcmp(type, "network") == 0) {
+			config->own_network = true;
+			config->joined_pid = path ? joined_parse(path->valuestring) : 0;
+		}
 		config->own_pids |= strcmp(type, "pid") == 0 && (!path || !*path->valuestring);
 		config->named_pids |= strcmp(type, "pid") == 0;
 	}

@@ -51,6 +51,7 @@ enum oci_capability {
 struct oci_config {
 	uint32_t capabilities; /* bits of enum oci_capability that any of the five sets grants */
 	bool own_network;      /* a network namespace is named: not the host's */
+	pid_t joined_pid;      /* the process whose network namespace it is, as podman names another container's; 0: none */
 	bool own_pids;         /* a pid namespace made for this container, shared with nobody */
 	bool named_pids;       /* a pid namespace is named, its own or another's: not the host's */
 };

@@ -35,6 +35,8 @@
 /* File names, as CONTRACT has them; settings.json, runtime.json, state, control.sock, lock and run.nonce are this tool's own. */
 #define BUNDLE_SETTINGS "settings.json"
 #define BUNDLE_RUNTIME "runtime.json"
+#define BUNDLE_MEMBERS "members"
+#define BUNDLE_SHARED "shared.json"
 #define BUNDLE_STATE "state"
 #define BUNDLE_CONTROL_SOCKET "control.sock"
 #define BUNDLE_RULESET "ruleset.nft"
@@ -180,7 +182,7 @@ struct bundle_runtime {
 	uint64_t proxy_start;
 };
 int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtime *runtime, struct error *error);
-/* -ENOENT when nothing runs or ran. */
+/* -ENOENT when nothing runs or ran. When the init it names has ended and a member lives, container_id and init_* are that member's. */
 int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runtime, struct error *error);
 
 /* Start time of a process, field 22 of /proc/PID/stat; -ESRCH when there is none, another error when that cannot be told. */
@@ -188,6 +190,46 @@ int bundle_process_start(pid_t pid, uint64_t *start);
 /* A pidfd for the process if it still is the one that started then; otherwise -ESRCH. Another error: it cannot be told, so
  * whoever would go on without the process must not. Caller closes. */
 int bundle_process_open(pid_t pid, uint64_t start);
+
+/* ---- who shares the network namespace (members: a line "PID START ID NAME" for each; written by the hook, under the lock) ---- */
+
+#define BUNDLE_MEMBERS_MAX 64
+
+/* A container under the shield: its init, as in bundle_runtime. */
+struct bundle_member {
+	pid_t pid;
+	uint64_t start;
+	char id[65];
+	char name[129];
+};
+struct bundle_members {
+	size_t count;
+	struct bundle_member list[BUNDLE_MEMBERS_MAX];
+};
+
+/* Those that live, or may, in the order in which they came. None when the file is missing; -EINVAL for a line that is none. */
+int bundle_members_read(const struct bundle *bundle, struct bundle_members *members, struct error *error);
+int bundle_members_write(const struct bundle *bundle, const struct bundle_members *members, struct error *error);
+/* Puts one in, instead of what is there of the same id. -E2BIG when they are too many. */
+int bundle_members_add(struct bundle_members *members, const struct bundle_member *member, struct error *error);
+/* Takes those of that id out. True when there were any. */
+bool bundle_members_remove(struct bundle_members *members, const char *id);
+/* NULL when there is none. */
+const struct bundle_member *bundle_members_find(const struct bundle_members *members, pid_t pid);
+
+/* ---- a folder of a container that is under another one's shield, or its pod's (shared.json) ---- */
+
+/* Such a folder has neither settings nor lists of its own; what belongs to the container's own start (hook-error.log, container.id,
+ * resolv.conf) is in it. */
+struct bundle_shared {
+	char member[129];    /* the container's name */
+	char shield[129];    /* the name of the container, or pod, whose shield it is */
+	bool pod;            /* a pod's: its infra container may have the namespace before anybody has a shield */
+	char path[PATH_MAX]; /* the shield's folder */
+};
+int bundle_shared_write(const struct bundle *bundle, const struct bundle_shared *shared, struct error *error);
+/* -ENOENT for a folder that is a shield's own. */
+int bundle_shared_read(const struct bundle *bundle, struct bundle_shared *shared, struct error *error);
 
 /* ---- the wanted state (file `state`: one word and a newline; SHIELD_UP when missing) ---- */
 int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error);

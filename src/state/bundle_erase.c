@@ -18,6 +18,7 @@
 
 static const char *const files[] = {
 	BUNDLE_SETTINGS,
+	BUNDLE_SHARED,
 	"live.allowed",
 	"live.domains",
 	"profile.allowed",
@@ -26,6 +27,7 @@ static const char *const files[] = {
 	"denied.domains",
 	BUNDLE_STATE,
 	BUNDLE_RUNTIME,
+	BUNDLE_MEMBERS,
 	BUNDLE_RULESET,
 	BUNDLE_RESOLV_CONF,
 	BUNDLE_UPSTREAM,

@@ -5,10 +5,14 @@
 #include "base/text.h"
 #include "state/bundle.h"
 
-/* What bundle_settings_read(), bundle_runtime_read() and bundle_policy_load() do with what they read; data need not end in a NUL. */
+/* What bundle_settings_read(), bundle_runtime_read(), bundle_shared_read(), bundle_members_read() and bundle_policy_load() do with what
+ * they read; data need not end in a NUL where it has a length. */
 int bundle_settings_parse(
 	const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error);
 int bundle_runtime_parse(const char *data, size_t length, struct bundle_runtime *runtime, struct error *error);
+int bundle_shared_parse(const char *data, size_t length, struct bundle_shared *shared, struct error *error);
+/* data ends in a NUL, and is cut up. All of them, whether they live or not. */
+int bundle_members_parse(char *data, struct bundle_members *members, struct error *error);
 /* Lines that hold at now_s are taken into the policy. */
 int bundle_list_parse(enum bundle_list list, const char *data, size_t length, int64_t now_s, struct policy *policy,
 	struct error *error);

@@ -1,18 +1,13 @@
 /* What runs in a container's name, and the state that is wanted of it: runtime.json and `state`. */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "state/bundle_file.h"
 #include "state/bundle_parse.h"
 #include "state/json.h"
-
-#define PROC_MAX 65536
 
 #define RUNTIME_OCTETS_MAX 4096
 #define STATE_OCTETS_MAX   64
@@ -68,6 +63,19 @@ int bundle_runtime_write(const struct bundle *bundle, const struct bundle_runtim
 	return result ? result : bundle_write_volatile(bundle, BUNDLE_RUNTIME, printed, strlen(printed), error);
 }
 
+/* Of several containers in one namespace, one that lives stands for it. */
+static void member_take(const struct bundle *bundle, struct bundle_runtime *runtime)
+{
+	cleanup_fd int init_fd = bundle_process_open(runtime->init_pid, runtime->init_start);
+	struct bundle_members members;
+
+	if (init_fd != -ESRCH || bundle_members_read(bundle, &members, NULL) || members.count == 0)
+		return;
+	runtime->init_pid = members.list[0].pid;
+	runtime->init_start = members.list[0].start;
+	snprintf(runtime->container_id, sizeof(runtime->container_id), "%s", members.list[0].id);
+}
+
 int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runtime, struct error *error)
 {
 	cleanup_free char *data = NULL;
@@ -76,49 +84,11 @@ int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runt
 
 	*runtime = (struct bundle_runtime){0};
 	result = bundle_read(bundle, BUNDLE_RUNTIME, RUNTIME_OCTETS_MAX, &data, &length, error);
-	return result ? result : bundle_runtime_parse(data, length, runtime, error);
-}
-
-int bundle_process_start(pid_t pid, uint64_t *start)
-{
-	cleanup_free char *data = NULL;
-	char name[64];
-	const char *field;
-	unsigned long long value;
-	int result;
-
-	if (pid <= 0)
-		return -ESRCH;
-	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	result = file_read(AT_FDCWD, name, PROC_MAX, &data, NULL);
-	if (result)
-		return result == -ENOENT ? -ESRCH : result;
-	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
-	field = strrchr(data, ')');
-	for (unsigned number = 2; field && number < 22; number++)
-		field = strchr(field + 1, ' ');
-	if (!field || sscanf(field, "%llu", &value) != 1)
-		return -EIO;
-	*start = value;
-	return 0;
-}
-
-int bundle_process_open(pid_t pid, uint64_t start)
-{
-	cleanup_fd int fd = -1;
-	uint64_t found;
-	int result;
-
-	if (pid <= 0)
-		return -ESRCH;
-	/* The descriptor first: what is read then is of this process, or of a later one, whose start differs. */
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0)
-		return errno == EINVAL ? -ESRCH : -errno;
-	result = bundle_process_start(pid, &found);
-	if (result)
-		return result;
-	return found == start ? take_fd(fd) : -ESRCH;
+	if (!result)
+		result = bundle_runtime_parse(data, length, runtime, error);
+	if (!result)
+		member_take(bundle, runtime);
+	return result;
 }
 
 int bundle_state_write(const struct bundle *bundle, enum shield_state state, struct error *error)

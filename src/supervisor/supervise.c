@@ -15,6 +15,12 @@
  * A start follows at once, unless the worker before did not live for SETTLED_MS as a ready one: then each further one waits twice as
  * long as the one before, up to BACKOFF_MAX_MS. When what is installed does not get ready, the file from before is used again.
  *
+ * The container. Several may share the namespace (`members` in the bundle names them). One is watched at a time; when it has ended, one of
+ * those that still live is watched instead, and when there is none, that is the end. The bundle's lock is held over that decision, and the
+ * control socket removed before it is released: whoever joins under the lock either is seen here or finds no socket. Somebody who holds the
+ * lock for longer than LOCK_PATIENCE_MS does not keep this process from ending. As long as it cannot be told whether one lives, for want of
+ * descriptors or memory, one may, and this process goes on. The seconds of a silent worker are not counted meanwhile.
+ *
  * The threat. The worker may have been taken over. What it says is at most one message a turn, of which three are known and one is
  * text, and nothing it says makes this process do more than start another worker, which has no more rights than this one.
  */
@@ -43,6 +49,8 @@
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS   5000
 #define RETRY_MS         100
+#define LOCK_PAUSE_MS    20
+#define LOCK_PATIENCE_MS 10000
 #define END_PATIENCE_MS  300 /* less than the hook has with this process */
 
 struct supervisor {
@@ -51,6 +59,8 @@ struct supervisor {
 	int program_fd; /* from which the next worker is started */
 	int proven_fd;  /* from which the last was that got ready; the same one, or -1 */
 	int ready_fd;   /* -1: the hook has been told */
+	int init_fd;    /* of the container that is watched */
+	int64_t gone_ms; /* since when it is known to have ended; 0: it lives */
 	unsigned serial, restarts;
 	unsigned failures; /* workers in a row that did not live long */
 	int64_t start_ms;  /* when there is no worker: when to start one */
@@ -245,14 +255,63 @@ static void tick(struct supervisor *supervisor)
 	}
 }
 
+/* A living member, to be watched from now on: its pidfd; -ESRCH when there is none, another error when that cannot be told. */
+static int member_open(const struct bundle *bundle)
+{
+	struct bundle_members members;
+	int rc = bundle_members_read(bundle, &members, NULL);
+	int result = -ESRCH;
+
+	if (rc == -EINVAL || rc == -EPERM) /* it names nobody that can be believed */
+		return -ESRCH;
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < members.count; i++) {
+		int fd = bundle_process_open(members.list[i].pid, members.list[i].start);
+
+		if (fd >= 0)
+			return fd;
+		if (fd != -ESRCH)
+			result = fd;
+	}
+	return result;
+}
+
+/* The container that was watched has ended. Returns 1 when it was the last. */
+static int member_ended(struct supervisor *supervisor)
+{
+	const struct bundle *bundle = supervisor->what->bundle;
+	cleanup_fd int lock_fd = bundle_lock(bundle, 0, NULL);
+	int member_fd;
+
+	if (!supervisor->gone_ms)
+		supervisor->gone_ms = now_ms();
+	if (lock_fd == -ETIMEDOUT && now_ms() - supervisor->gone_ms < LOCK_PATIENCE_MS)
+		return 0;
+	member_fd = member_open(bundle);
+	if (member_fd >= 0) {
+		close(supervisor->init_fd);
+		supervisor->init_fd = member_fd;
+		supervisor->gone_ms = 0;
+		return 0;
+	}
+	if (member_fd != -ESRCH)
+		return 0;
+	if (lock_fd >= 0)
+		bundle_remove(bundle, BUNDLE_CONTROL_SOCKET, NULL);
+	return 1;
+}
+
 /* Nothing can be waited for: no memory, or fewer descriptors than are waited for. That may pass, so this process goes on, but not
- * beyond its container's end. Returns as turn(). */
-static int wait_failed(const struct supervisor *supervisor)
+ * beyond its last container's end. Returns as turn(). */
+static int wait_failed(struct supervisor *supervisor)
 {
 	if (errno == EINTR)
 		return -1;
 	nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
-	return pidfd_send_signal(supervisor->what->init_fd, 0, NULL, 0) && errno == ESRCH ? 0 : -1;
+	if (pidfd_send_signal(supervisor->init_fd, 0, NULL, 0) == 0 || errno != ESRCH)
+		return -1;
+	return member_ended(supervisor) ? 0 : -1;
 }
 
 /* One turn. Returns -1 to go on, otherwise the exit status. */
@@ -270,21 +329,25 @@ static int turn(struct supervisor *supervisor)
 		}
 	}
 	struct pollfd watched[] = {
-		{supervisor->what->init_fd, POLLIN, 0},
+		{supervisor->gone_ms ? -1 : supervisor->init_fd, POLLIN, 0},
 		{supervisor->what->end_fd, POLLIN, 0},
 		{supervisor->worker.pid_fd, POLLIN, 0},
 		{supervisor->worker.pipe_fd, POLLIN, 0},
 	};
+	if (supervisor->gone_ms && wait_ms > LOCK_PAUSE_MS)
+		wait_ms = LOCK_PAUSE_MS;
 	count = poll(watched, sizeof(watched) / sizeof(*watched), (int)wait_ms);
 	if (count < 0)
 		return wait_failed(supervisor);
-	if (watched[0].revents || watched[1].revents)
+	if (watched[1].revents)
+		return 0;
+	if ((supervisor->gone_ms || watched[0].revents) && member_ended(supervisor))
 		return 0;
 	if (watched[3].revents) /* first what it has said, then how it ended */
 		return message_handle(supervisor) ? 1 : -1;
 	if (watched[2].revents)
 		return worker_ended(supervisor) ? 1 : -1;
-	if (!count && supervisor->worker.pid)
+	if (!count && supervisor->worker.pid && !supervisor->gone_ms)
 		tick(supervisor);
 	return -1;
 }
@@ -297,6 +360,7 @@ int supervise(const struct supervision *supervision)
 		.program_fd = supervision->program_fd,
 		.proven_fd = -1,
 		.ready_fd = supervision->ready_fd,
+		.init_fd = supervision->init_fd,
 	};
 	int status;
 

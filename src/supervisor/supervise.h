@@ -12,13 +12,13 @@ struct supervision {
 	bool audit;
 	const struct bundle *bundle;
 	const struct sockets *sockets;
-	int init_fd;  /* a pidfd of the container's init */
+	int init_fd;  /* a pidfd of the container's init, of the first one in the namespace; taken */
 	int end_fd;   /* readable when the process is to end */
 	int ready_fd; /* "ready" or "error: TEXT" goes there; taken */
 };
 
-/* Starts a worker and, from its first readiness on, another one whenever there is none. Returns 0 when the container's init has ended
- * or end_fd says so, 1 when the first worker did not get ready or nobody wants to know. There is no worker then. */
+/* Starts a worker and, from its first readiness on, another one whenever there is none. Returns 0 when the last container's init has
+ * ended or end_fd says so, 1 when the first worker did not get ready or nobody wants to know. There is no worker then. */
 int supervise(const struct supervision *supervision);
 
 #endif
