@@ -61,6 +61,8 @@
 #define OLD_FORWARDER_PATIENCE_MS 500
 #define SOCKET_TIMEOUT_MS         1000
 #define SOCKET_PAUSE_MS           10
+#define PORT_TIMEOUT_MS           1500
+#define PORT_PAUSE_MS             20
 #define NOTES_MAX                 64  /* audit lines about wide networks */
 #define LARGE_PREFIX_V4           16u /* shorter ones are noted */
 #define LARGE_PREFIX_V6           32u
@@ -153,17 +155,27 @@ static int bundle_admit(struct creation *creation, struct error *error)
 
 /* ---- namespace ---- */
 
-static int port_probe(void *context, struct error *error)
+static bool port_is_taken(void)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_port = htons(RULESET_DNS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	cleanup_fd int probe_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)context;
 	/* Other failures (a loopback interface that is still down) are the forwarder's to judge. */
-	if (probe_fd >= 0 && bind(probe_fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == EADDRINUSE)
-		return error_set(error, EADDRINUSE,
-			"port 53 in the container's network namespace is taken, by a DNS server or another shield: do not share it");
+	return probe_fd >= 0 && bind(probe_fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == EADDRINUSE;
+}
+
+static int port_probe(void *context, struct error *error)
+{
+	const struct creation *creation = context;
+
+	/* A forwarder that a hook had started when it was killed is in no record, and ends by itself now that nobody lives. */
+	for (unsigned waited_ms = 0; port_is_taken(); waited_ms += PORT_PAUSE_MS) {
+		if (!creation->is_shared || waited_ms >= PORT_TIMEOUT_MS)
+			return error_set(error, EADDRINUSE,
+				"port 53 in the container's network namespace is taken, by a DNS server or another shield: do not share it");
+		poll(NULL, 0, PORT_PAUSE_MS);
+	}
 	return 0;
 }
 
@@ -475,6 +487,11 @@ static void audit_setup(const struct creation *creation)
 		snprintf(joined, sizeof(joined), "container %s is under the shield", creation->state->annotations.name);
 		audit(creation, "note", NULL, joined);
 	}
+	for (size_t i = 0; i < creation->left.count; i++) {
+		snprintf(joined, sizeof(joined), "container %s is left in an earlier network namespace, and blocked: restart it",
+			creation->left.list[i].name);
+		audit(creation, "note", NULL, joined);
+	}
 	if (creation->joins)
 		return;
 
@@ -502,7 +519,7 @@ static int creation_prepare(struct creation *creation, struct error *error)
 	rc = members_admit(creation, error);
 	if (!rc)
 		rc = predecessor_settle(creation, error);
-	return rc || creation->joins ? rc : netns_run(creation->netns_fd, port_probe, NULL, error);
+	return rc || creation->joins ? rc : netns_run(creation->netns_fd, port_probe, creation, error);
 }
 
 /* Rules and forwarder are others' too: nothing is changed. */

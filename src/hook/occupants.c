@@ -6,6 +6,7 @@
  *	a container under this shield	its process namespace, or one below
  *	the pod's infra container	which podman starts first, without hooks: one single process, a program that only waits
  *	podman				its helpers for published ports have the hook's own mount namespace, no container has
+ *	a container not started yet	its init is still the runtime, as the hook's parent is: others of the pod, started at the same time
  *
  * or the start is refused. What is not seen: processes that the caller may not look at, which are other users', and threads that have moved
  * into the namespace alone. This is against mistakes. It does not withstand an infra image that lies about its program.
@@ -32,6 +33,7 @@
 struct search {
 	const struct occupants *occupants;
 	struct stat own_mounts;
+	struct stat runtime; /* its program; st_ino 0: not known */
 	struct stat infra_pids;
 	size_t count;
 	struct stat pids[BUNDLE_MEMBERS_MAX + 1]; /* process namespaces of the containers under the shield */
@@ -68,6 +70,14 @@ static const char *program_read(pid_t pid, char path[PATH_MAX])
 	return strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 }
 
+static bool program_stat(pid_t pid, struct stat *status)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return stat(path, status) == 0;
+}
+
 static bool is_known(const struct search *search, pid_t pid)
 {
 	cleanup_fd int at = namespace_open(pid, "pid");
@@ -93,11 +103,13 @@ static bool is_known(const struct search *search, pid_t pid)
 static int process_check(const struct search *search, pid_t pid, struct error *error)
 {
 	char path[PATH_MAX];
-	struct stat mounts;
+	struct stat mounts, program;
 
 	if (!netns_is_of(search->occupants->netns_fd, pid))
 		return 0;
 	if (namespace_stat(pid, "mnt", &mounts) && is_same(&mounts, &search->own_mounts))
+		return 0;
+	if (search->runtime.st_ino && program_stat(pid, &program) && is_same(&program, &search->runtime))
 		return 0;
 	if (is_known(search, pid) || !netns_is_of(search->occupants->netns_fd, pid)) /* it may have ended meanwhile */
 		return 0;
@@ -115,6 +127,8 @@ static int search_start(struct search *search, struct error *error)
 
 	if (!namespace_stat(getpid(), "mnt", &search->own_mounts))
 		return error_errno(error, errno, "cannot look at the hook's own namespaces");
+	if (!program_stat(getppid(), &search->runtime))
+		search->runtime.st_ino = 0;
 	if (!namespace_stat(occupants->init, "pid", &search->pids[search->count++]))
 		return error_errno(error, errno, "cannot look at the container's process namespace");
 	for (size_t i = 0; i < occupants->members->count; i++)

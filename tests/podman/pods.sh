@@ -88,7 +88,11 @@ check "the pod is started" pod pod start team
 shielded one "after the pod was started"
 shielded two "after the pod was started"
 check "they have one forwarder" one_forwarder
-check "the pod is restarted" pod pod restart team
+restart_pod() {	# rootless podman 5 often finds the published port still held by the pasta of before: with and without a shield
+	pod pod restart team && return
+	[ "$suite/$mode" = trixie/rootless ] && pod pod stop -t 0 team && sleep 1 && pod pod start team
+}
+check "the pod is restarted" restart_pod
 shielded two "after the pod was restarted"
 for name in $(pod ps -q --filter pod=team); do kill -9 "$(pod inspect -f '{{.State.Pid}}' "$name")"; done
 check "everybody killed: the forwarder ends" eventually 12 no_proxies
@@ -151,11 +155,13 @@ check "the owner starts, in a new namespace" pod start owner
 shielded owner "after it left its guests behind"
 check_output "the guests are blocked where they are" 'hook output priority [^;]*; policy drop; *(counter[^;]*)?drop|policy drop' judge guest nft list chain inet terok_shield output
 check_output "and this is told" 'guest is left in an earlier network namespace' shield logs --container owner -n 50
-judge guest ip link add late0 type dummy
+judge guest ip link add late0 type veth peer name late1
+judge guest sysctl -qw net.ipv6.conf.late0.disable_ipv6=1
 judge guest ip addr add 192.0.2.2/24 dev late0
+judge guest ip link set late1 up
 judge guest ip link set late0 up
-check_not "nothing leaves from there, what is allowed neither" judge guest ping -c 1 -W 2 192.0.2.3
-check_not "and nothing was sent" eval 'judge guest ip -s link show late0 | tail -1 | awk "{ exit \$2 == 0 }"'
+check_not "nothing leaves from there" judge guest ping -c 1 -W 2 192.0.2.3
+check_equal "not even a question for the neighbour" 0 "$(judge guest ip -s link show late0 | tail -1 | awk '{ print $2 }')"
 check "a guest is restarted" pod restart -t 0 guest
 shielded guest "after it followed"
 check "and the other" pod restart -t 0 guest2
