@@ -153,39 +153,58 @@ void outside_check_forwarder(const struct container *container, struct checks *c
 
 /* ---- the workload ---- */
 
-/* Of one container; returns how many processes it has. */
-static size_t capabilities_check(pid_t init, struct checks *checks)
+/* whose: of which container the process is, for the message. */
+static void capabilities_check(pid_t pid, pid_t init, const char *whose, struct checks *checks)
 {
 	static const struct {
 		unsigned bit;
 		const char *name;
 	} refused[] = {{12, "CAP_NET_ADMIN"}, {13, "CAP_NET_RAW"}, {21, "CAP_SYS_ADMIN"}};
-	cleanup_proc_list struct proc_list processes = {0};
 	struct error error = {0};
-	if (proc_of_namespace(init, &processes, &error)) {
+	uint64_t capabilities;
+	bool reach;
+	int rc = proc_capabilities(pid, init, &capabilities, &reach, &error);
+	if (rc && rc != -ESRCH)
+		checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
+	for (size_t i = 0; !rc && reach && i < sizeof(refused) / sizeof(*refused); i++) {
+		if (capabilities >> refused[i].bit & 1)
+			checks_set(checks, CHECK_CAPABILITIES, CHECK_FAILED, "process %d%s has, or can get, %s", (int)pid, whose, refused[i].name);
+	}
+}
+
+/* Containers without a shield in the same network namespace can do the same harm. */
+static size_t strangers_check(const struct container *container, const struct proc_list *members, struct checks *checks)
+{
+	cleanup_proc_list struct proc_list all = {0};
+	struct error error = {0};
+	size_t count = 0;
+	pid_t init = container->runtime.init_pid;
+	if (proc_of_network(init, &all, &error)) {
 		checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
 		return 0;
 	}
-	for (size_t i = 0; i < processes.count; i++) {
-		uint64_t capabilities;
-		bool reach;
-		int rc = proc_capabilities(processes.pids[i], init, &capabilities, &reach, &error);
-		if (rc && rc != -ESRCH)
-			checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
-		for (size_t j = 0; !rc && reach && j < sizeof(refused) / sizeof(*refused); j++) {
-			if (capabilities >> refused[j].bit & 1)
-				checks_set(checks, CHECK_CAPABILITIES, CHECK_FAILED, "process %d has, or can get, %s",
-					(int)processes.pids[i], refused[j].name);
-		}
+	for (size_t i = 0; i < all.count; i++) {
+		if (proc_list_has(members, all.pids[i]))
+			continue;
+		capabilities_check(all.pids[i], init, " of a container without a shield", checks);
+		count++;
 	}
-	return processes.count;
+	return count;
 }
 
 void outside_check_capabilities(const struct container *container, struct checks *checks)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < container->members.count; i++)
-		count += capabilities_check(container->members.list[i].pid, checks);
+	cleanup_proc_list struct proc_list processes = {0};
+	struct error error = {0};
+	for (size_t i = 0; i < container->members.count; i++) {
+		if (proc_of_namespace(container->members.list[i].pid, &processes, &error)) {
+			checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
+			return;
+		}
+	}
+	for (size_t i = 0; i < processes.count; i++)
+		capabilities_check(processes.pids[i], container->runtime.init_pid, "", checks);
+	size_t count = processes.count + strangers_check(container, &processes, checks);
 	checks_set(checks, CHECK_CAPABILITIES, CHECK_OK,
 		"none of %zu processes has, or can get, CAP_NET_ADMIN, CAP_NET_RAW or CAP_SYS_ADMIN", count);
 }

@@ -42,7 +42,7 @@ static int list_add(struct proc_list *list, pid_t pid)
 	return 0;
 }
 
-static bool list_has(const struct proc_list *list, pid_t pid)
+bool proc_list_has(const struct proc_list *list, pid_t pid)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		if (list->pids[i] == pid)
@@ -119,7 +119,31 @@ int proc_of_namespace(pid_t init, struct proc_list *list, struct error *error)
 	}
 	if (rc)
 		return error_errno(error, -rc, "cannot list the container's processes");
-	return list_has(list, init) ? 0 : error_set(error, ENOENT, "/proc does not show the container's processes");
+	return proc_list_has(list, init) ? 0 : error_set(error, ENOENT, "/proc does not show the container's processes");
+}
+
+static bool namespace_is(pid_t pid, const char *kind, const struct stat *of)
+{
+	cleanup_fd int fd = namespace_open(pid, kind);
+	struct stat found;
+	return fd >= 0 && fstat(fd, &found) == 0 && found.st_dev == of->st_dev && found.st_ino == of->st_ino;
+}
+
+int proc_of_network(pid_t init, struct proc_list *list, struct error *error)
+{
+	cleanup_proc_list struct proc_list all = {0};
+	cleanup_fd int init_fd = namespace_open(init, "net");
+	struct stat of, own;
+	if (init_fd < 0 || fstat(init_fd, &of))
+		return error_errno(error, init_fd < 0 ? -init_fd : errno, "cannot look at the namespaces of process %d", (int)init);
+	if (stat("/proc/self/ns/mnt", &own))
+		return error_errno(error, errno, "cannot look at the caller's own namespaces");
+	int rc = numbers_read("/proc", &all);
+	for (size_t i = 0; rc == 0 && i < all.count; i++) {
+		if (namespace_is(all.pids[i], "net", &of) && !namespace_is(all.pids[i], "mnt", &own))
+			rc = list_add(list, all.pids[i]);
+	}
+	return rc ? error_errno(error, -rc, "cannot list the processes in the network namespace") : 0;
 }
 
 /* ---- one process ---- */
@@ -151,14 +175,14 @@ int proc_family(pid_t root, struct proc_list *list, struct error *error)
 	int rc = numbers_read("/proc", &all);
 	if (rc)
 		return error_errno(error, -rc, "cannot list processes");
-	if (!list_has(&all, root))
+	if (!proc_list_has(&all, root))
 		return error_set(error, ENOENT, "process %d is gone", (int)root);
 	rc = list_add(list, root);
 	/* A child may have a smaller number than its parent, once numbers are used again: until nothing is found any more. */
 	for (size_t before = 0; rc == 0 && before != list->count;) {
 		before = list->count;
 		for (size_t i = 0; rc == 0 && i < all.count; i++) {
-			if (!list_has(list, all.pids[i]) && stat_read(all.pids[i], &state, &parent) && list_has(list, parent))
+			if (!proc_list_has(list, all.pids[i]) && stat_read(all.pids[i], &state, &parent) && proc_list_has(list, parent))
 				rc = list_add(list, all.pids[i]);
 		}
 	}

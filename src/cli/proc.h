@@ -1,4 +1,4 @@
-/* Processes as /proc shows them: who is in a pid namespace, with which capabilities, who descends from whom, who holds which socket. */
+/* Processes as /proc shows them: who is in a namespace, with which capabilities, who descends from whom, who holds which socket. */
 #ifndef CLI_PROC_H
 #define CLI_PROC_H
 
@@ -20,6 +20,12 @@ void proc_list_free(struct proc_list *list);
 /* The processes in the pid namespace of init, and in those below it. Errors: -EACCES when init's cannot be looked at; -EPERM when it is the
  * caller's own pid namespace; -ENOENT when init is not among what /proc shows. */
 int proc_of_namespace(pid_t init, struct proc_list *list, struct error *error);
+
+/* The processes in the network namespace of init but for those in the caller's own mount namespace, as podman's helpers are: what is in a
+ * container, whichever. -EACCES when init cannot be looked at. */
+int proc_of_network(pid_t init, struct proc_list *list, struct error *error);
+
+bool proc_list_has(const struct proc_list *list, pid_t pid);
 
 /* root and whatever descends from it. -ENOENT when root is not there. */
 int proc_family(pid_t root, struct proc_list *list, struct error *error);

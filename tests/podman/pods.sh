@@ -57,6 +57,17 @@ check "the same profiles are not" shield run three --profiles my -- -d --stop-ti
 check_failure "a capability that undoes the shield is refused" 'NET_ADMIN' shield run four -- -d --pod team --cap-add NET_ADMIN $image sleep 600
 check "the third is removed" pod rm -f -t 0 three
 
+# A container without a shield that comes later is under the rules, but may have what undoes them: verify tells.
+check "an unshielded container starts in the pod" pod run -d --name late --pod team $image sleep 600
+check_not "it is under the rules" fast_get late http://203.0.113.20/
+check "verify holds, since it has no capability" shield verify one
+check_failure "but nobody joins while it runs" 'late' shield run four -- -d --pod team $image sleep 600
+pod rm -f -t 0 late >/dev/null 2>&1
+check "one with a capability starts in the pod" pod run -d --name late --cap-add NET_ADMIN --pod team $image sleep 600
+check_failure "verify tells" 'of a container without a shield has, or can get, CAP_NET_ADMIN' shield verify one
+pod rm -f -t 0 late >/dev/null 2>&1
+check "verify holds without it" shield verify one
+
 # Orders of ends and starts.
 check "the first is stopped" pod stop -t 0 one
 shielded two "after the first has stopped"
