@@ -136,11 +136,11 @@ int proc_of_network(pid_t init, struct proc_list *list, struct error *error)
 	struct stat of, own;
 	if (init_fd < 0 || fstat(init_fd, &of))
 		return error_errno(error, init_fd < 0 ? -init_fd : errno, "cannot look at the namespaces of process %d", (int)init);
-	if (stat("/proc/self/ns/mnt", &own))
+	if (stat("/proc/self/ns/pid", &own))
 		return error_errno(error, errno, "cannot look at the caller's own namespaces");
 	int rc = numbers_read("/proc", &all);
 	for (size_t i = 0; rc == 0 && i < all.count; i++) {
-		if (namespace_is(all.pids[i], "net", &of) && !namespace_is(all.pids[i], "mnt", &own))
+		if (namespace_is(all.pids[i], "net", &of) && !namespace_is(all.pids[i], "pid", &own))
 			rc = list_add(list, all.pids[i]);
 	}
 	return rc ? error_errno(error, -rc, "cannot list the processes in the network namespace") : 0;

@@ -21,8 +21,8 @@ void proc_list_free(struct proc_list *list);
  * caller's own pid namespace; -ENOENT when init is not among what /proc shows. */
 int proc_of_namespace(pid_t init, struct proc_list *list, struct error *error);
 
-/* The processes in the network namespace of init but for those in the caller's own mount namespace, as podman's helpers are: what is in a
- * container, whichever. -EACCES when init cannot be looked at. */
+/* The processes in the network namespace of init but for those in the caller's own pid namespace, as podman's helpers are: what is in a
+ * container, whichever, that has not the host's process ids. -EACCES when init cannot be looked at. */
 int proc_of_network(pid_t init, struct proc_list *list, struct error *error);
 
 bool proc_list_has(const struct proc_list *list, pid_t pid);

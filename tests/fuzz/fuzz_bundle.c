@@ -25,6 +25,29 @@ static void try_runtime(const char *data, size_t size)
 		abort();
 }
 
+static void try_shared(const char *data, size_t size)
+{
+	struct bundle_shared shared;
+
+	if (bundle_shared_parse(data, size, &shared, NULL) == 0 &&
+		(!bundle_name_is_safe(shared.member) || !bundle_name_is_safe(shared.shield) || *shared.path != '/'))
+		abort();
+}
+
+static void try_members(const char *data, size_t size)
+{
+	struct bundle_members members;
+	char *copy = strndup(data, size);
+
+	if (!copy)
+		abort();
+	if (bundle_members_parse(copy, &members, NULL) == 0)
+		for (size_t i = 0; i < members.count; i++)
+			if (members.list[i].pid <= 0 || !bundle_name_is_safe(members.list[i].name) || !*members.list[i].id)
+				abort();
+	free(copy);
+}
+
 #define NOW_S 1767323045 /* 2026-01-02T03:04:05+00:00: lines of the corpus end before and after it */
 
 /* A list that can be read stays readable after a change, and a second change finds nothing to do. */
@@ -63,6 +86,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'r':
 		try_runtime(rest, size - 1);
+		break;
+	case 'h':
+		try_shared(rest, size - 1);
+		break;
+	case 'm':
+		try_members(rest, size - 1);
 		break;
 	default:
 		try_list((enum bundle_list)(data[0] % BUNDLE_LIST_COUNT), rest, size - 1);

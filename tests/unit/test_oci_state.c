@@ -114,6 +114,35 @@ static int config_judge(const char *json, struct error *error)
 	return rc ? rc : oci_config_check(&config, error);
 }
 
+static void the_process_whose_network_namespace_is_joined_is_read(void **context)
+{
+	static const struct {
+		const char *path;
+		pid_t pid;
+	} cases[] = {
+		{"/proc/228/ns/net", 228},
+		{"/proc/1/ns/net", 1},
+		{"/proc/0/ns/net", 0},
+		{"/proc/self/ns/net", 0},
+		{"/proc/228/ns/netx", 0},
+		{"/proc/-1/ns/net", 0},
+		{"/proc/99999999999999999999/ns/net", 0},
+		{"/run/netns/proc/228/ns/net", 0},
+		{"", 0},
+	};
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct oci_config config;
+		char json[256];
+
+		snprintf(json, sizeof(json), CONFIG("{}", "[{\"type\":\"network\",\"path\":\"%s\"},{\"type\":\"pid\"}]"), cases[i].path);
+		assert_int_equal(oci_config_parse(&config, json, strlen(json), NULL), 0);
+		assert_int_equal(config.joined_pid, cases[i].pid);
+		assert_true(config.own_network && config.own_pids);
+	}
+}
+
 static void an_ordinary_container_is_accepted(void **context)
 {
 	static const char *const cases[] = {
@@ -202,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_stopped_container_needs_no_pid_and_no_annotations),
 		cmocka_unit_test(a_state_with_a_wrong_field_is_refused_and_the_field_is_named),
 		cmocka_unit_test(a_nul_octet_in_a_document_is_refused),
+		cmocka_unit_test(the_process_whose_network_namespace_is_joined_is_read),
 		cmocka_unit_test(an_ordinary_container_is_accepted),
 		cmocka_unit_test(what_undoes_the_shield_is_refused_with_the_remedy),
 		cmocka_unit_test(a_config_that_cannot_be_judged_is_refused),
