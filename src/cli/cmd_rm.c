@@ -66,8 +66,9 @@ static int folder_remove(const struct bundle *bundle, bool shared, struct error 
 /* A folder that somebody named is a bundle when a file in it can only be the shield's: others are called `lock` and `state` too. */
 static bool is_bundle(const struct bundle *bundle)
 {
-	static const char *const own[] = {BUNDLE_SETTINGS, BUNDLE_SHARED, "profile.allowed", "profile.domains", "live.allowed", "live.domains",
-		"deny.list", "denied.domains", BUNDLE_AUDIT, "hooks/terok-shield-createRuntime.json", "hooks/terok-shield-poststop.json"};
+	static const char *const own[] = {BUNDLE_SETTINGS, BUNDLE_SHARED, "profile.allowed", "profile.domains", "live.allowed",
+		"live.domains", "deny.list", "denied.domains", BUNDLE_AUDIT, "hooks/terok-shield-createRuntime.json",
+		"hooks/terok-shield-poststop.json"};
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
 		if (faccessat(bundle->fd, own[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return true;

@@ -55,12 +55,15 @@ static int wishes_check(const struct container *shield, const struct command_opt
 		return error_set(error, EINVAL,
 			"--profiles is refused: the network namespace has the shield of %s, with the profiles%s, and other rules would hold for "
 			"all in it; leave out --profiles, or give the container a network of its own",
-			name, text_failed(&profiles) ? " it has" : profiles.data ? profiles.data : " (none)");
+			name,
+			text_failed(&profiles) ? " it has"
+			: profiles.data        ? profiles.data
+					       : " (none)");
 	}
 	for (size_t i = 0; i < options->loopback_port_count; i++) {
 		if (!has_loopback_port(&shield->settings, options->loopback_ports[i]))
-			return error_set(error, EINVAL, "--loopback-port %u is refused: the shield of %s does not open it", options->loopback_ports[i],
-				name);
+			return error_set(error, EINVAL, "--loopback-port %u is refused: the shield of %s does not open it",
+				options->loopback_ports[i], name);
 	}
 	if (options->no_audit && shield->settings.audit)
 		return error_set(error, EINVAL, "--no-audit is refused: the shield of %s has an audit log", name);
@@ -83,7 +86,8 @@ static int state_check(const struct container *shield, struct error *error)
 		shield->identity.container, shield_state_name(state), shield->identity.container);
 }
 
-static int shield_take(struct bundle_shared *shared, const struct container *shield, const struct command_options *options, struct error *error)
+static int shield_take(
+	struct bundle_shared *shared, const struct container *shield, const struct command_options *options, struct error *error)
 {
 	int rc = wishes_check(shield, options, error);
 	if (!rc)
@@ -139,7 +143,8 @@ static int pod_shield_make(const struct pod *pod, const struct command_options *
 	return rc ? error_prefix(error, "making the shield of pod %s", pod->name) : 0;
 }
 
-static int pod_join(struct bundle_shared *shared, const struct command_options *options, const struct podman_flags *podman, struct error *error)
+static int pod_join(
+	struct bundle_shared *shared, const struct command_options *options, const struct podman_flags *podman, struct error *error)
 {
 	cleanup_container struct container shield = CONTAINER_INIT;
 	struct command_options of_pod = *options;
@@ -173,7 +178,8 @@ static int folder_check(const struct bundle *bundle, const char *name, struct er
 	if (bundle_read(bundle, BUNDLE_SETTINGS, BUNDLE_LIST_MAX, &content, NULL, NULL) == -ENOENT)
 		return 0;
 	return error_set(error, EEXIST,
-		"there is a shield of an earlier container %s, with rules of its own: `terok-shield rm %s` first, or choose another name", name, name);
+		"there is a shield of an earlier container %s, with rules of its own: `terok-shield rm %s` first, or choose another name",
+		name, name);
 }
 
 static int folder_fill(struct launch *launch, const struct bundle_shared *shared, const struct podman_flags *podman, struct error *error)

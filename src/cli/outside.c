@@ -168,7 +168,8 @@ static void capabilities_check(pid_t pid, pid_t init, const char *whose, struct 
 		checks_set(checks, CHECK_CAPABILITIES, CHECK_UNKNOWN, "%s", error.text);
 	for (size_t i = 0; !rc && reach && i < sizeof(refused) / sizeof(*refused); i++) {
 		if (capabilities >> refused[i].bit & 1)
-			checks_set(checks, CHECK_CAPABILITIES, CHECK_FAILED, "process %d%s has, or can get, %s", (int)pid, whose, refused[i].name);
+			checks_set(checks, CHECK_CAPABILITIES, CHECK_FAILED, "process %d%s has, or can get, %s", (int)pid, whose,
+				refused[i].name);
 	}
 }
 

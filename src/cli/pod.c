@@ -37,7 +37,8 @@ static int networks_take(struct pod *pod, const cJSON *infra, struct error *erro
 	{
 		size_t at = pod->flags.network_count;
 		if (at == PODMAN_FLAGS_NETWORKS_MAX || !cJSON_IsString(item) || strlen(item->valuestring) >= sizeof(pod->networks[0]))
-			return error_set(error, EINVAL, "pod '%s' has more networks, or longer names of them, than a shield can know", pod->name);
+			return error_set(
+				error, EINVAL, "pod '%s' has more networks, or longer names of them, than a shield can know", pod->name);
 		strcpy(pod->networks[at], item->valuestring);
 		pod->flags.networks[at] = pod->networks[at];
 		pod->flags.network_count++;
@@ -73,7 +74,8 @@ static int containers_take(struct pod *pod, const cJSON *object, const char *inf
 		if (pod->container_count == BUNDLE_MEMBERS_MAX)
 			return error_set(error, EINVAL, "pod '%s' has more than %d containers", pod->name, BUNDLE_MEMBERS_MAX);
 		if (!member_text(item, "Id", container->id, sizeof(container->id)) ||
-			!member_text(item, "Name", container->name, sizeof(container->name)) || !member_text(item, "State", state, sizeof(state)))
+			!member_text(item, "Name", container->name, sizeof(container->name)) ||
+			!member_text(item, "State", state, sizeof(state)))
 			return error_set(error, EPROTO, "podman does not describe the containers of pod '%s'", pod->name);
 		if (strcmp(container->id, infra_id) == 0)
 			continue;
@@ -92,9 +94,11 @@ static int pod_take(struct pod *pod, const cJSON *object, struct error *error)
 	if (!member_text(object, "Name", pod->name, sizeof(pod->name)) || !bundle_name_is_safe(pod->name))
 		return error_set(error, EINVAL, "the pod's name is none that a shield can have");
 	if (!member_text(object, "InfraContainerID", infra_id, sizeof(infra_id)) || !*infra_id || !shares(object, "net"))
-		return error_set(error, EINVAL, "--pod %s is refused: its containers have no network namespace in common; leave out --pod", pod->name);
+		return error_set(error, EINVAL, "--pod %s is refused: its containers have no network namespace in common; leave out --pod",
+			pod->name);
 	if (!cJSON_IsObject(infra) || !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(infra, "HostNetwork")))
-		return error_set(error, EINVAL, "--pod %s is refused: it is in the host's network, around which no shield can be put", pod->name);
+		return error_set(
+			error, EINVAL, "--pod %s is refused: it is in the host's network, around which no shield can be put", pod->name);
 	if (shares(object, "pid"))
 		return error_set(error, EINVAL,
 			"--pod %s is refused: its containers have process ids in common, so that each could be used from the others; make it "

@@ -15,7 +15,7 @@ struct pod_container {
 struct pod {
 	char name[129];
 	char networks[PODMAN_FLAGS_NETWORKS_MAX][256];
-	struct podman_flags flags;                            /* its networks and published ports, as if they were a container's */
+	struct podman_flags flags;                           /* its networks and published ports, as if they were a container's */
 	struct pod_container containers[BUNDLE_MEMBERS_MAX]; /* without the infra container */
 	size_t container_count;
 };

@@ -613,13 +613,11 @@ static int cluster_take(struct parse *parse, const char *word, size_t count, cha
 static int joining_check(struct parse *parse)
 {
 	const struct podman_flags *flags = parse->flags;
-	if (!flags->pod && !flags->joins)
-		return 0;
-	if ((flags->pod && flags->joins) || flags->network_count > 0)
+	if ((flags->pod && flags->joins) || ((flags->pod || flags->joins) && flags->network_count > 0))
 		return error_set(parse->error, EINVAL,
 			"--network is refused beside %s: a container is in one network namespace, and the other's networks are there",
 			flags->pod ? "--pod" : "--network container:");
-	if (flags->published_count > 0)
+	if ((flags->pod || flags->joins) && flags->published_count > 0)
 		return error_set(parse->error, EINVAL, "--publish is refused with %s: publish the port where the %s is made",
 			flags->pod ? "--pod" : "--network container:", flags->pod ? "pod" : "other container");
 	return 0;

@@ -78,7 +78,7 @@ struct creation {
 	bool is_shared;
 	struct bundle_members members; /* that live in this namespace; without this container before it is recorded */
 	struct bundle_members left;    /* that live in one that the shield leaves */
-	bool joins;		       /* rules and forwarder are there */
+	bool joins;                    /* rules and forwarder are there */
 	struct bundle_identity identity;
 	struct settings settings;
 	struct policy *policy;
@@ -322,8 +322,7 @@ static int predecessor_settle(struct creation *creation, struct error *error)
 	if ((init_fd < 0 && init_fd != -ESRCH) || (proxy_fd < 0 && proxy_fd != -ESRCH))
 		return error_errno(error, init_fd < 0 && init_fd != -ESRCH ? -init_fd : -proxy_fd,
 			"cannot tell whether container %.12s still runs with this state folder", old.container_id);
-	if (init_fd >= 0 && !bundle_members_find(&creation->members, old.init_pid) &&
-		!bundle_members_find(&creation->left, old.init_pid) &&
+	if (init_fd >= 0 && !bundle_members_find(&creation->members, old.init_pid) && !bundle_members_find(&creation->left, old.init_pid) &&
 		(old.init_pid != creation->runtime.init_pid || old.init_start != creation->runtime.init_start))
 		return error_set(error, EBUSY,
 			"container %.12s runs with this state folder already: stop it, or choose another name or --state-dir",
@@ -376,7 +375,8 @@ static int left_block(struct creation *creation, struct error *error)
 		if (alive_fd == -ESRCH) /* and the namespace may be another process' */
 			continue;
 		if (alive_fd < 0 || netns_fd < 0 || netns_run(netns_fd, ruleset_block, creation, error))
-			return error_prefix(error, "container %s, which is left in an earlier network namespace, could not be blocked: stop it first",
+			return error_prefix(error,
+				"container %s, which is left in an earlier network namespace, could not be blocked: stop it first",
 				member->name);
 	}
 	return 0;
@@ -431,7 +431,8 @@ static int records_write(struct creation *creation, struct error *error)
 	rc = bundle_runtime_write(&creation->bundle, &creation->runtime, error);
 	if (!rc)
 		rc = member_record(creation, error);
-	return rc ? rc : bundle_write_volatile(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
+	return rc ? rc
+		  : bundle_write_volatile(&creation->bundle, BUNDLE_RULESET, creation->commands.data, creation->commands.length, error);
 }
 
 /* container.id comes last: `run` takes it for the word that the shield is up. */
@@ -528,7 +529,8 @@ static int creation_join(struct creation *creation, struct error *error)
 	int rc = ruleset_load(creation, error);
 
 	if (!rc && netns_run(creation->netns_fd, ruleset_check, creation, error))
-		rc = error_prefix(error, "the rules of the shared network namespace are not the shield's; `terok-shield up %s` puts them back",
+		rc = error_prefix(error,
+			"the rules of the shared network namespace are not the shield's; `terok-shield up %s` puts them back",
 			creation->identity.container);
 	if (!rc)
 		rc = member_record(creation, error);
@@ -619,8 +621,13 @@ static void creation_release(struct creation *creation)
 
 int create_runtime(const struct oci_state *state, struct error *error)
 {
-	struct creation creation = {
-		.state = state, .own = BUNDLE_INIT, .bundle = BUNDLE_INIT, .lock_fd = -1, .init_fd = -1, .netns_fd = -1, .forwarder = FORWARDER_NONE};
+	struct creation creation = {.state = state,
+		.own = BUNDLE_INIT,
+		.bundle = BUNDLE_INIT,
+		.lock_fd = -1,
+		.init_fd = -1,
+		.netns_fd = -1,
+		.forwarder = FORWARDER_NONE};
 	int rc;
 
 	settings_init(&creation.settings); /* audit is on until the bundle says otherwise */

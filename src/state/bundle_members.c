@@ -88,8 +88,8 @@ int bundle_members_parse(char *data, struct bundle_members *members, struct erro
 	members->count = 0;
 	for (char *line = strtok_r(data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), number++) {
 		if (number > BUNDLE_MEMBERS_MAX || !member_parse(line, &members->list[members->count]))
-			return error_set(error, EINVAL, "%s:%u: '%s' is no member", BUNDLE_MEMBERS, number,
-				text_escaped((char[128]){0}, 128, line));
+			return error_set(
+				error, EINVAL, "%s:%u: '%s' is no member", BUNDLE_MEMBERS, number, text_escaped((char[128]){0}, 128, line));
 		members->count++;
 	}
 	return 0;

@@ -56,10 +56,10 @@
 struct supervisor {
 	const struct supervision *what;
 	struct worker worker;
-	int program_fd; /* from which the next worker is started */
-	int proven_fd;  /* from which the last was that got ready; the same one, or -1 */
-	int ready_fd;   /* -1: the hook has been told */
-	int init_fd;    /* of the container that is watched */
+	int program_fd;  /* from which the next worker is started */
+	int proven_fd;   /* from which the last was that got ready; the same one, or -1 */
+	int ready_fd;    /* -1: the hook has been told */
+	int init_fd;     /* of the container that is watched */
 	int64_t gone_ms; /* since when it is known to have ended; 0: it lives */
 	unsigned serial, restarts;
 	unsigned failures; /* workers in a row that did not live long */

@@ -344,7 +344,7 @@ static void a_pods_members_share_rules_and_forwarder(void **context)
 	assert_int_equal(members_count(), 2);
 	assert_int_equal(state_seen(inits[1]), SHIELD_UP);
 	shell_in(infra, "nft get element inet terok_shield learned_v4 '{ 198.51.100.9 }' >/dev/null"); /* nothing was put in anew */
-	must_start(1); /* the hook is called twice */
+	must_start(1);                                                                                 /* the hook is called twice */
 	assert_int_equal(forwarder_pid(), forwarder);
 	assert_int_equal(members_count(), 2);
 }

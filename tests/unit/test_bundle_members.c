@@ -94,7 +94,8 @@ static void one_of_an_id_replaces_the_other(void **state)
 
 static void only_those_that_live_are_read(void **state)
 {
-	struct bundle_member self = {.pid = getpid(), .id = "a", .name = "self"}, other = {.pid = getpid(), .start = 1, .id = "b", .name = "other"};
+	struct bundle_member self = {.pid = getpid(), .id = "a", .name = "self"},
+			     other = {.pid = getpid(), .start = 1, .id = "b", .name = "other"};
 	struct bundle_members members = {0};
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
 	struct bundle_runtime runtime = {.container_id = "ab", .init_pid = getpid(), .init_start = 1}, found;

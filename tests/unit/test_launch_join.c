@@ -57,8 +57,8 @@ static int folders_make(void **state)
 		return 1;
 	snprintf(state_folder, sizeof(state_folder), "%s/state", folder);
 	snprintf(profiles_folder, sizeof(profiles_folder), "%s/profiles", folder);
-	shell("mkdir -m 700 %s/config %s %s/bin; echo allowed.test >%s/my.txt; echo other.test >%s/wide.txt", folder, profiles_folder, folder,
-		profiles_folder, profiles_folder);
+	shell("mkdir -m 700 %s/config %s %s/bin; echo allowed.test >%s/my.txt; echo other.test >%s/wide.txt", folder, profiles_folder,
+		folder, profiles_folder, profiles_folder);
 	snprintf(path, sizeof(path), "%s/config", folder);
 	setenv("TEROK_SHIELD_CONFIG_DIR", path, 1);
 	snprintf(path, sizeof(path), "%s/bin:/usr/bin:/bin", folder);

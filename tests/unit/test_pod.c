@@ -11,11 +11,11 @@
 
 #include "cli/pod.h"
 
-#define POD(infra, config, shared, containers)                                                                                              \
-	"{\"Name\":\"team\",\"InfraContainerID\":\"" infra "\",\"InfraConfig\":" config ",\"SharedNamespaces\":[" shared "],\"Containers\":[" \
-	containers "]}"
-#define PLAIN  "{\"PortBindings\":{},\"HostNetwork\":false,\"Networks\":null}"
-#define SHARED "\"uts\",\"ipc\",\"net\""
+#define POD(infra, config, shared, containers)                                                                                             \
+	"{\"Name\":\"team\",\"InfraContainerID\":\"" infra "\",\"InfraConfig\":" config ",\"SharedNamespaces\":[" shared                   \
+	"],\"Containers\":[" containers "]}"
+#define PLAIN             "{\"PortBindings\":{},\"HostNetwork\":false,\"Networks\":null}"
+#define SHARED            "\"uts\",\"ipc\",\"net\""
 #define MEMBER(id, state) "{\"Id\":\"" id "\",\"Name\":\"n" id "\",\"State\":\"" state "\"}"
 
 static void a_pod_is_read_as_podman_4_and_as_podman_5_print_it(void **state)
