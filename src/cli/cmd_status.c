@@ -18,7 +18,7 @@ struct ends {
 
 static int container_json(const struct container *container, const struct look *look, const struct ends *ends, struct error *error)
 {
-	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray();
+	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray(), *members = cJSON_CreateArray();
 	bool failed = false;
 	output_add(root, "container", output_string(container->identity.container), &failed);
 	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
@@ -32,6 +32,9 @@ static int container_json(const struct container *container, const struct look *
 	for (size_t i = 0; i < container->identity.profile_count; i++)
 		output_add(profiles, NULL, output_string(container->identity.profiles[i]), &failed);
 	output_add(root, "profiles", profiles, &failed);
+	for (size_t i = 0; container->running && i < container->members.count; i++)
+		output_add(members, NULL, output_string(container->members.list[i].name), &failed);
+	output_add(root, "members", members, &failed);
 	output_add(root, "learning", cJSON_CreateBool(bundle_learns(&container->bundle)), &failed);
 	output_add(root, "allows_with_an_end", cJSON_CreateNumber((double)ends->count), &failed);
 	output_add(root, "next_end", output_string(*ends->next ? ends->next : NULL), &failed);
