@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,20 +92,23 @@ static pid_t container_start(pid_t with, const char *program)
 	return pid;
 }
 
-static void process_kill(pid_t *pid)
-{
-	if (*pid > 0) {
-		kill(*pid, SIGKILL);
-		while (waitpid(-1, NULL, 0) != *pid) /* it does not end before all in its process namespace are reaped */
-			;
-	}
-	*pid = 0;
-}
-
 static void reap(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+}
+
+/* It does not end before all in its process namespace are reaped. */
+static void process_kill(pid_t *pid)
+{
+	if (*pid > 0) {
+		kill(*pid, SIGKILL);
+		while (waitpid(*pid, NULL, WNOHANG) == 0) {
+			reap();
+			poll(NULL, 0, 2);
+		}
+	}
+	*pid = 0;
 }
 
 /* The supervisor, 0 when it does not live. */
@@ -345,9 +350,15 @@ static void a_pods_members_share_rules_and_forwarder(void **context)
 	assert_int_equal(members_count(), 2);
 	assert_int_equal(state_seen(inits[1]), SHIELD_UP);
 	shell_in(infra, "nft get element inet terok_shield learned_v4 '{ 198.51.100.9 }' >/dev/null"); /* nothing was put in anew */
-	must_start(1);                                                                                 /* the hook is called twice */
+	/* the hook is called twice */
+	must_start(1);
 	assert_int_equal(forwarder_pid(), forwarder);
 	assert_int_equal(members_count(), 2);
+	/* poststop comes before the process is gone */
+	assert_int_equal(hook_run("poststop", 1), 0);
+	assert_int_equal(forwarder_pid(), forwarder);
+	assert_true(forwarder_answers());
+	assert_int_equal(members_count(), 1);
 }
 
 /* Kills all in this order; the forwarder goes with the last, and before that it answers. */
@@ -434,6 +445,38 @@ static void the_next_to_start_brings_the_forwarder_back(void **context)
 	process_kill(&inits[1]);
 	poll(NULL, 0, 100);
 	assert_true(forwarder_answers()); /* for the first, which was there before it */
+}
+
+/* As a forwarder does whose hook was killed before it recorded anything. */
+static void port_53_is_waited_for_but_not_for_ever(void **context)
+{
+	static const unsigned held_ms[] = {500, 6000};
+
+	(void)context;
+	for (unsigned i = 0; i < 2; i++) {
+		pid_t holder = fork();
+
+		if (holder == 0) {
+			struct sockaddr_in address = {
+				.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (netns_enter(netns_open(infra, NULL), NULL) == 0 &&
+				bind(socket(AF_INET, SOCK_DGRAM, 0), (struct sockaddr *)&address, sizeof(address)) == 0)
+				poll(NULL, 0, (int)held_ms[i]);
+			_exit(0);
+		}
+		poll(NULL, 0, 200);
+		inits[i] = container_start(infra, "/bin/sleep");
+		if (i == 0)
+			must_start(i);
+		else
+			must_fail(i, "port 53");
+		process_kill(&holder);
+		process_kill(&inits[i]);
+		for (unsigned waited_ms = 0; forwarder_pid() && waited_ms < PATIENCE_MS; waited_ms += 10)
+			poll(NULL, 0, 10);
+	}
 }
 
 static void a_stranger_in_the_namespace_is_refused(void **context)
@@ -712,6 +755,7 @@ int main(void)
 		TEST(members_come_and_go_one_by_one),
 		TEST(a_start_after_the_last_end_begins_anew),
 		TEST(the_next_to_start_brings_the_forwarder_back),
+		TEST(port_53_is_waited_for_but_not_for_ever),
 		TEST(a_stranger_in_the_namespace_is_refused),
 		TEST(a_child_namespace_of_a_member_is_no_stranger),
 		TEST(only_an_infra_container_may_have_the_namespace_before),

@@ -175,7 +175,7 @@ fi
 check_output "fault 21: the container's own command line is its own" '^cmd --name x --network=host $' shield run web --profiles my -- --rm $image echo cmd --name x --network=host
 refused() { check_status "fault 22: $1 is not missed" 2 shield run web --profiles my -- "$@" --rm $image true; }
 refused --privileged
-refused --pod other
+refused --pod=new:other
 refused --dns 203.0.113.53
 refused -v /etc/hosts:/etc/resolv.conf
 refused --mount type=bind,source=/etc/hosts,target=/etc/resolv.conf

@@ -92,6 +92,18 @@ check_not "and no forbidden address" fast_get two http://203.0.113.20/
 check "the first starts, and brings a forwarder along" pod start one
 shielded one "after the supervisor was killed"
 shielded two "after the supervisor was killed"
+check "both are stopped" pod stop -t 0 one two
+start_both() { pod start one & local first=$!; pod start two && wait $first; }
+check "both start at the same time" start_both
+shielded one "after both were started at the same time"
+shielded two "after both were started at the same time"
+check "they have one forwarder" one_forwarder
+check "one starts when it was verified" shield run careful --verify -- -d --pod team $image sleep 600
+shielded careful "run --verify in a pod"
+check "it is removed" pod rm -f -t 0 careful
+check "one starts with podman's hooks folder" shield run plain --hooks -- -d --pod team $image sleep 600
+shielded plain "run --hooks in a pod"
+check "it is removed" pod rm -f -t 0 plain
 check "the pod is stopped" pod pod stop -t 0 team
 check "the forwarder ends with the last" eventually 5 no_proxies
 check_output "the status is inactive" '^inactive $' shield status one
@@ -105,7 +117,7 @@ restart_pod() {	# rootless podman 5 often finds the published port still held by
 }
 check "the pod is restarted" restart_pod
 shielded two "after the pod was restarted"
-for name in $(pod ps -q --filter pod=team); do kill -9 "$(pod inspect -f '{{.State.Pid}}' "$name")"; done
+for name in $(pod ps -q --filter pod=team --filter status=running); do kill -9 "$(pod inspect -f '{{.State.Pid}}' "$name")"; done
 check "everybody killed: the forwarder ends" eventually 12 no_proxies
 pod pod stop -t 0 team >/dev/null 2>&1
 check "the pod starts after that" pod pod start team
@@ -137,9 +149,22 @@ check "a pod with a workload for an infra container is made" pod pod create --na
 check_failure "it is refused" 'not a pod.s infra container|under no shield' shield run six --profiles my -- -d --pod odd $image sleep 600
 pod pod rm -f -t 0 odd >/dev/null 2>&1
 
+# A pod in a network of its own, with podman's DNS.
+check "a network is made" pod network create --subnet 10.127.0.0/24 podnet
+check "a server starts in it" pod run -d --name peer --network podnet $image httpd -f -p 8000 -h /etc
+check "a pod is made in it" make_pod --name netted --network podnet
+profile peers =peer 10.127.0.0/24 allowed.test
+check "a shielded container starts in the pod" shield run six --profiles peers -- -d --pod netted $image sleep 600
+check_output "it finds the server by its name" 'root:x:0' get six http://peer:8000/passwd
+shielded six "in a pod with a network"
+check "a second one starts" shield run seven -- -d --pod netted $image sleep 600
+check_output "it finds the server too" 'root:x:0' get seven http://peer:8000/passwd
+pod pod rm -f -t 0 netted >/dev/null 2>&1
+pod rm -f -t 0 peer >/dev/null 2>&1
+
 # --network container:
 check "a container without a shield runs" pod run -d --name bare $image sleep 600
-check_failure "its network is not joined" 'no shield of it is known' shield run seven --profiles my -- -d --network container:bare $image sleep 600
+check_failure "its network is not joined" 'no shield of it is known' shield run guest0 --profiles my -- -d --network container:bare $image sleep 600
 pod rm -f -t 0 bare >/dev/null 2>&1
 check "a shielded container starts" shield run owner --profiles my -- -d $image sleep 600
 check "another joins its network" shield run guest -- -d --network container:owner $image sleep 600
