@@ -566,19 +566,18 @@ static int creation_carry_out(struct creation *creation, struct error *error)
 	return rc ? rc : success_write(creation, error);
 }
 
-/* Takes the container off the records. Others may have joined meanwhile: then they keep a forwarder that works. */
+/* Takes the container off the records. Others may have joined meanwhile: then they keep a forwarder that works. Without the lock nothing is
+ * written: a record of one that has ended says nothing. */
 static void records_undo(struct creation *creation)
 {
 	struct bundle_members *members = &creation->members;
 
-	if (!creation->recorded) {
+	if (creation->recorded && creation->lock_fd < 0)
+		creation->lock_fd = bundle_lock(&creation->bundle, LOCK_TIMEOUT_MS, NULL);
+	if (!creation->recorded || creation->lock_fd < 0 || bundle_members_read(&creation->bundle, members, NULL)) {
 		forwarder_stop(&creation->forwarder);
 		return;
 	}
-	if (creation->lock_fd < 0)
-		creation->lock_fd = bundle_lock(&creation->bundle, LOCK_TIMEOUT_MS, NULL);
-	if (creation->lock_fd < 0 || bundle_members_read(&creation->bundle, members, NULL))
-		members->count = 0;
 	bundle_members_remove(members, creation->state->id);
 	if (!creation->ready || members->count == 0)
 		forwarder_stop(&creation->forwarder);
