@@ -224,7 +224,7 @@ static int names_find(const struct command_options *options, char ***names, size
 {
 	cleanup_container struct container container = CONTAINER_INIT;
 	if (!options->container)
-		return container_names(options, names, count, error);
+		return container_shields(options, names, count, error);
 	int rc = container_open(&container, options, error);
 	if (rc)
 		return rc;

@@ -85,10 +85,22 @@ static int sample_work(void *context, struct text *output, struct error *error)
 	return learned_pack_kept(&top->reader, output, error);
 }
 
+/* Of those who share a shield others may live on, also in another network namespace, when the one that was looked into has ended. */
+static void runtime_follow(struct top *top)
+{
+	struct bundle_runtime now;
+	if (bundle_runtime_read(&top->feed.bundle, &now, NULL) ||
+		(now.init_pid == top->runtime.init_pid && now.init_start == top->runtime.init_start))
+		return;
+	inside_close(&top->inside);
+	top->runtime = now;
+}
+
 static int sample_take(struct top *top, struct error *error)
 {
 	cleanup_text struct text packed = {0};
 	struct learned learned = {0};
+	runtime_follow(top);
 	int rc = top->inside.child ? 0 : inside_open(&top->inside, &top->runtime, sample_work, top, error);
 	if (!rc)
 		rc = inside_ask(&top->inside, &packed, error);
@@ -306,7 +318,7 @@ static int container_find(const struct command_options *options, char name[129],
 {
 	char **names;
 	size_t count, running = 0;
-	int rc = container_names(options, &names, &count, error);
+	int rc = container_shields(options, &names, &count, error);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		cleanup_container struct container container = CONTAINER_INIT;
 		struct command_options one = *options;

@@ -65,7 +65,7 @@ static void new_add(struct watch *watch)
 {
 	char **names;
 	size_t count;
-	if (container_names(watch->options, &names, &count, NULL))
+	if (container_shields(watch->options, &names, &count, NULL))
 		count = 0, names = NULL;
 	for (size_t i = 0; i < count; i++) {
 		if (is_watched(watch, names[i]) || container_add(watch, names[i], NULL) != -E2BIG || watch->full)

@@ -80,6 +80,33 @@ int container_names(const struct command_options *options, char ***names, size_t
 	return 0;
 }
 
+/* A folder whose shield is another's has no state, counters or events of its own. */
+static bool is_shared(const char *root, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat status;
+	int length = snprintf(path, sizeof(path), "%s/%s/" BUNDLE_SHARED, root, name);
+	return length > 0 && length < PATH_MAX && lstat(path, &status) == 0;
+}
+
+int container_shields(const struct command_options *options, char ***names, size_t *count, struct error *error)
+{
+	char root[PATH_MAX];
+	size_t kept = 0;
+	int rc = container_names(options, names, count, error);
+	if (!rc)
+		rc = folder_path(options, root, error);
+	for (size_t i = 0; !rc && i < *count; i++) {
+		if (is_shared(root, (*names)[i]))
+			free((*names)[i]);
+		else
+			(*names)[kept++] = (*names)[i];
+	}
+	if (!rc)
+		*count = kept;
+	return rc;
+}
+
 void container_names_free(char **names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

@@ -32,6 +32,8 @@ bool container_is_sandbox(const struct container *container);
 
 /* The names of all bundles below the state root, sorted; free each and the array. None when the folder is missing. */
 int container_names(const struct command_options *options, char ***names, size_t *count, struct error *error);
+/* The same without those that are under another's shield: each shield once. */
+int container_shields(const struct command_options *options, char ***names, size_t *count, struct error *error);
 void container_names_free(char **names, size_t count);
 
 /* Takes the bundle's lock. Returns the descriptor or a negative errno. */

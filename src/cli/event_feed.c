@@ -86,10 +86,22 @@ static enum event_feed_news stream_read(struct event_feed *feed, struct event *e
 	return EVENT_FEED_NOTHING;
 }
 
+/* Of those who share the shield another may live, and is waited for instead. */
+static bool init_follow(struct event_feed *feed)
+{
+	struct bundle_runtime runtime;
+	int fd = bundle_runtime_read(&feed->bundle, &runtime, NULL) ? -1 : bundle_process_open(runtime.init_pid, runtime.init_start);
+	if (fd < 0)
+		return false;
+	close(feed->init_fd);
+	feed->init_fd = fd;
+	return true;
+}
+
 static bool has_ended(struct event_feed *feed)
 {
 	struct pollfd init = {.fd = feed->init_fd, .events = POLLIN};
-	if (feed->end_ms == INT64_MAX && poll(&init, 1, 0) > 0)
+	if (feed->end_ms == INT64_MAX && poll(&init, 1, 0) > 0 && !init_follow(feed))
 		feed->end_ms = clock_now_ms() + LAST_WORDS_MS;
 	return feed->end_ms != INT64_MAX && (feed->stream.fd < 0 || clock_now_ms() >= feed->end_ms);
 }

@@ -52,7 +52,7 @@ int health_count(size_t counts[HEALTH_COUNT], const struct command_options *opti
 	char **names;
 	size_t count;
 	memset(counts, 0, HEALTH_COUNT * sizeof(*counts));
-	int rc = container_names(options, &names, &count, error);
+	int rc = container_shields(options, &names, &count, error);
 	for (size_t i = 0; !rc && i < count; i++)
 		counts[container_health(options, names[i])]++;
 	container_names_free(names, count);

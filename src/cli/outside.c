@@ -178,6 +178,8 @@ static size_t strangers_check(const struct container *container, const struct pr
 {
 	cleanup_proc_list struct proc_list all = {0};
 	struct error error = {0};
+	/* The sandbox stands for its pod; the other containers joined it (hook/join.h). */
+	const char *whose = container_is_sandbox(container) ? " of the pod" : " of a container without a shield";
 	size_t count = 0;
 	pid_t init = container->runtime.init_pid;
 	if (proc_of_network(init, &all, &error)) {
@@ -187,7 +189,7 @@ static size_t strangers_check(const struct container *container, const struct pr
 	for (size_t i = 0; i < all.count; i++) {
 		if (proc_list_has(members, all.pids[i]))
 			continue;
-		capabilities_check(all.pids[i], init, " of a container without a shield", checks);
+		capabilities_check(all.pids[i], init, whose, checks);
 		count++;
 	}
 	return count;

@@ -187,7 +187,7 @@ int bundle_runtime_read(const struct bundle *bundle, struct bundle_runtime *runt
 
 /* Start time of a process, field 22 of /proc/PID/stat; -ESRCH when there is none, another error when that cannot be told. */
 int bundle_process_start(pid_t pid, uint64_t *start);
-/* A pidfd for the process if it still is the one that started then; otherwise -ESRCH. Another error: it cannot be told, so
+/* A pidfd for the process if it still is the one that started then, and lives; otherwise -ESRCH. Another error: it cannot be told, so
  * whoever would go on without the process must not. Caller closes. */
 int bundle_process_open(pid_t pid, uint64_t start);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -43,6 +44,7 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 int bundle_process_open(pid_t pid, uint64_t start)
 {
 	cleanup_fd int fd = -1;
+	struct pollfd end;
 	uint64_t found;
 	int result;
 
@@ -55,7 +57,10 @@ int bundle_process_open(pid_t pid, uint64_t start)
 	result = bundle_process_start(pid, &found);
 	if (result)
 		return result;
-	return found == start ? take_fd(fd) : -ESRCH;
+	end = (struct pollfd){.fd = fd, .events = POLLIN};
+	if (found != start || poll(&end, 1, 0) > 0) /* another one; or ended, and its parent has not waited for it */
+		return -ESRCH;
+	return take_fd(fd);
 }
 
 /* ---- members ---- */

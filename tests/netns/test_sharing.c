@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -394,6 +395,32 @@ static void the_forwarder_ends_with_the_last_in_every_order(void **context)
 	}
 }
 
+/* Neither with too few descriptors to wait nor with too few to read who else lives is it taken for granted that nobody does. */
+static void a_supervisor_without_descriptors_does_not_give_the_others_up(void **context)
+{
+	static const rlim_t limits[] = {3, 5};
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		struct rlimit before, few;
+		pid_t forwarder;
+
+		member_start(0);
+		member_start(1);
+		forwarder = forwarder_pid();
+		assert_int_equal(prlimit(forwarder, RLIMIT_NOFILE, NULL, &before), 0);
+		few = (struct rlimit){limits[i], before.rlim_max};
+		assert_int_equal(prlimit(forwarder, RLIMIT_NOFILE, &few, NULL), 0);
+		process_kill(&inits[0]);
+		assert_false(is_gone(forwarder, 500));
+		assert_int_equal(prlimit(forwarder, RLIMIT_NOFILE, &before, NULL), 0);
+		assert_false(is_gone(forwarder, 500));
+		assert_true(forwarder_answers());
+		process_kill(&inits[1]);
+		assert_true(is_gone(forwarder, PATIENCE_MS));
+	}
+}
+
 static void members_come_and_go_one_by_one(void **context)
 {
 	pid_t forwarder;
@@ -752,6 +779,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_pods_members_share_rules_and_forwarder),
 		TEST(the_forwarder_ends_with_the_last_in_every_order),
+		TEST(a_supervisor_without_descriptors_does_not_give_the_others_up),
 		TEST(members_come_and_go_one_by_one),
 		TEST(a_start_after_the_last_end_begins_anew),
 		TEST(the_next_to_start_brings_the_forwarder_back),

@@ -18,6 +18,7 @@ shielded() {	# CONTAINER SENTENCE : both halves of the policy hold for it
 	check_not "$2: another address fails in $1" fast_get "$1" http://203.0.113.20/
 	check_output "$2: the status by $1 is up" '(^| )up $' shield status "$1"
 }
+metrics_once() { [ "$(shield metrics | grep -c '^terok_shield_up{')" = 1 ]; }
 one_forwarder() { [ "$(supervisors | wc -l)" = 1 ] && [ "$(proxies | wc -l)" = 1 ]; }
 
 check "an infra image is made" make_infra
@@ -51,6 +52,17 @@ check_output "why by one of them names the list" 'allowed\.test' shield why two 
 check_output "rules by both are the same" 'allowed\.test' shield rules one
 check_output "logs by one tell who came" 'container two is under the shield' shield logs --container one -n 50
 check "reload by one" shield reload two
+check "an allow with an end by one" shield allow --for 1h two 203.0.113.20
+check_output "lets the other through" '^world $' get one http://203.0.113.20/
+check "it ends by the other" shield deny one 203.0.113.20
+check_not "for both" fast_get two http://203.0.113.20/
+check_failure "one that would learn is refused" 'refused with --pod' shield run three --learn -- -d --stop-timeout 0 --pod team $image sleep 600
+check "learn by one is for all" shield learn two on
+check_output "the other's status says so" '"learning": ?true' shield status one --json
+check "it ends by the other" shield learn one off
+check_output "metrics of one are the shield's" 'container="team"' shield metrics two
+check "metrics have a shield once" metrics_once
+check_output "a report of one is the shield's" 'team' shield report one
 shielded two "after reload"
 check_failure "other profiles are refused" 'profiles my' shield run three --profiles wide -- -d --stop-timeout 0 --pod team $image sleep 600
 check "the same profiles are not" shield run three --profiles my -- -d --stop-timeout 0 --pod team $image sleep 600

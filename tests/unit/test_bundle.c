@@ -741,6 +741,7 @@ static void a_process_is_told_from_a_later_one_with_its_pid(void **state)
 	kill(child, SIGKILL);
 	assert_int_equal(poll(&poll_fd, 1, 5000), 1);
 	close(poll_fd.fd);
+	assert_int_equal(bundle_process_open(child, start), -ESRCH); /* not waited for yet */
 	waitpid(child, NULL, 0);
 	assert_int_equal(bundle_process_open(child, start), -ESRCH);
 	assert_int_equal(bundle_process_open(0, 0), -ESRCH);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "state/bundle_parse.h"
@@ -100,6 +101,8 @@ static void only_those_that_live_are_read(void **state)
 	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
 	struct bundle_runtime runtime = {.container_id = "ab", .init_pid = getpid(), .init_start = 1}, found;
 	char folder[] = "/tmp/test_bundle_members.XXXXXX", command[80];
+	struct rlimit before, few;
+	int rc;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
@@ -113,6 +116,14 @@ static void only_those_that_live_are_read(void **state)
 	assert_int_equal(bundle_members_read(&bundle, &members, NULL), 0);
 	assert_int_equal(members.count, 1);
 	assert_string_equal(members.list[0].name, "self");
+
+	/* without descriptors it cannot be told who does, which is not the same as nobody */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){1, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	rc = bundle_members_read(&bundle, &members, NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(rc, -EMFILE);
 
 	/* and one of them stands for the container that has ended */
 	assert_int_equal(bundle_runtime_write(&bundle, &runtime, NULL), 0);

@@ -192,6 +192,38 @@ static void the_end_of_the_container_is_told_after_its_last_event(void **state)
 	event_feed_close(&feed);
 }
 
+/* Of two under one shield the one ends, and what is told goes on until the other does. */
+static void the_end_is_that_of_the_last_who_share_the_shield(void **state)
+{
+	struct container container = opened();
+	struct bundle_runtime runtime = {.init_pid = init, .init_start = container.runtime.init_start};
+	struct bundle_members members = {.count = 1, .list = {{.id = "ab", .name = "other"}}};
+	struct event_feed feed;
+	struct event event;
+	struct error error = {0};
+	const char *line;
+	pid_t other = fork();
+	(void)state;
+
+	if (other == 0) {
+		alarm(60);
+		pause();
+		_exit(0);
+	}
+	members.list[0].pid = other;
+	assert_int_equal(bundle_process_start(other, &members.list[0].start), 0);
+	assert_int_equal(bundle_members_write(&container.bundle, &members, NULL), 0);
+	assert_int_equal(bundle_runtime_write(&container.bundle, &runtime, NULL), 0);
+	assert_int_equal(event_feed_open(&feed, &container, NULL), 0);
+	init_end();
+	assert_int_equal(event_feed_next(&feed, &event, &line, &error), EVENT_FEED_NOTHING);
+	assert_true(feed.end_ms == INT64_MAX);
+	kill(other, SIGKILL);
+	assert_int_equal(news_of(&feed, &event, &error), EVENT_FEED_ENDED);
+	waitpid(other, NULL, 0);
+	event_feed_close(&feed);
+}
+
 /* A worker that does not let go of the connection holds nobody up; nor does one that never was there. */
 static void the_end_is_told_whatever_the_forwarder_does(void **state)
 {
@@ -286,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_folder(the_next_worker_is_read_when_one_has_ended),
 		in_folder(the_end_of_the_container_is_told_after_its_last_event),
+		in_folder(the_end_is_that_of_the_last_who_share_the_shield),
 		in_folder(the_end_is_told_whatever_the_forwarder_does),
 		in_folder(a_forwarder_that_knows_no_events_is_asked_once_and_the_remedy_told),
 		in_folder(what_is_not_its_own_or_no_event_is_not_believed),

@@ -184,6 +184,14 @@ static void what_would_change_the_shield_is_refused(void **state)
 	options.no_audit = true;
 	must_fail(&options, NULL, "owner", "--no-audit is refused");
 	options.no_audit = false;
+	options.learn = true;
+	must_fail(&options, NULL, "owner", "--learn is refused with --network container:");
+	must_fail(&options, "team", NULL, "--learn is refused with --pod");
+	assert_false(exists("team"));
+	options.learn = false;
+	options.verify = true;
+	must_fail(&options, NULL, "owner", "--verify with --hooks is refused");
+	options.verify = false;
 	shell("echo down >%s/containers/owner/state; chmod 600 %s/containers/owner/state", state_folder, state_folder);
 	must_fail(&options, NULL, "owner", "terok-shield up owner");
 	shell("echo up >%s/containers/owner/state", state_folder);
