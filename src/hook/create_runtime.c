@@ -16,14 +16,15 @@
  * read back and compared, and the forwarder is asked; where nobody lives, or the forwarder does not, everything is done anew. When the
  * owner of the namespace was started again (`podman pod restart` does that first), it has a new one, and the shield moves there: those
  * that still live in the old one are off the network anyway, get the rules of `block`, and are members again after their own restart.
+ * (All this is podman's pods. A Kubernetes pod's other containers join its sandbox's shield by hook/join.h, and are no members.)
  *
  * The bundle's lock is held from before its lists are read until runtime.json is there: whoever changes a list before has it
  * in the rules, whoever does after finds a container that runs. It is not held while the forwarder is waited for.
  *
- * Failure. Any error ends the forwarder unless others use it, takes the container off the records, and makes the hook exit 1: the runtime then removes the container,
- * whose workload never ran. Rules that were applied stay, since a namespace can outlive its container (a pod) and rules without a
- * forwarder only refuse more. When they are not what they should be, they are replaced by those of `block`. A watchdog ends the hook
- * itself; a forwarder then ends with the init's death.
+ * Failure. Any error ends the forwarder unless others use it, takes the container off the records, and makes the hook exit 1: the
+ * runtime then removes the container, whose workload never ran. Rules that were applied stay, since a namespace can outlive its
+ * container (a pod) and rules without a forwarder only refuse more. When they are not what they should be, they are replaced by those
+ * of `block`. A watchdog ends the hook itself; a forwarder then ends with the init's death.
  *
  * The threat. The annotations may be anybody's, the bundle may have been tampered with by another user, the container's options
  * may undo the shield.

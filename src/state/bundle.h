@@ -224,7 +224,7 @@ const struct bundle_member *bundle_members_find(const struct bundle_members *mem
 struct bundle_shared {
 	char member[129];    /* the container's name */
 	char shield[129];    /* the name of the container, or pod, whose shield it is */
-	bool pod;            /* a pod's: its infra container may have the namespace before anybody has a shield */
+	bool pod;            /* a podman pod's: its infra container may have the namespace before anybody has a shield */
 	char path[PATH_MAX]; /* the shield's folder */
 };
 int bundle_shared_write(const struct bundle *bundle, const struct bundle_shared *shared, struct error *error);

@@ -124,6 +124,8 @@ static void each_file_of_the_bundle_missing_cut_short_of_another_owner_or_a_link
 		{"state", HOLDS, STOPS, STOPS},
 		{"lock", HOLDS, HOLDS, STOPS},
 		{"runtime.json", HOLDS, HOLDS, STOPS},
+		{"members", HOLDS, HOLDS, STOPS},
+		{"shared.json", HOLDS, STOPS, STOPS}, /* a folder that has none is a shield's own */
 		{"ruleset.nft", HOLDS, HOLDS, HOLDS}, /* these are only written */
 		{"container.id", HOLDS, HOLDS, HOLDS},
 		{"oci.bundle", HOLDS, HOLDS, HOLDS},
