@@ -3,6 +3,8 @@
  * Theory of operation. UDP is read in batches of what is there. A TCP connection is a libevent bufferevent in one of LISTEN_TCP_MAX slots; a slot's generation
  * grows with each use, so that an answer which comes late does not go to a stranger. A connection is closed when it is idle, sends a frame
  * that is too short for a header, or does not fetch its answers. Reading pauses while too many of its queries are unanswered.
+ * One that was made just before this process is to end, and has not asked anything yet, is waited for a moment: the next worker does not
+ * get it, and its client would lose the question.
  */
 #include "proxy/listen.h"
 
@@ -25,6 +27,7 @@ struct connection {
 	struct proxy *proxy;
 	unsigned slot, generation;
 	unsigned unanswered;
+	bool asked; /* a first query has come */
 	int64_t used_ms;
 };
 
@@ -91,6 +94,7 @@ static void tcp_read(struct bufferevent *stream, void *context)
 		client.tcp.slot = connection->slot;
 		client.tcp.generation = generation;
 		connection->unanswered++;
+		connection->asked = true;
 		if (!query_receive(connection->proxy, &client, evbuffer_pullup(input, (ssize_t)length), length)) {
 			connection_close(connection); /* not a query */
 			return;
@@ -145,6 +149,7 @@ static void tcp_accept(evutil_socket_t fd, short what, void *context)
 			return;
 		}
 		connection->unanswered = 0;
+		connection->asked = false;
 		connection->used_ms = clock_now_ms();
 		bufferevent_setcb(connection->stream, tcp_read, NULL, tcp_event, connection);
 		bufferevent_setwatermark(connection->stream, EV_READ, 0, 2 + QUERY_MAX);
@@ -214,6 +219,11 @@ void listen_stop(struct listen *listen)
 
 void listen_pause(struct listen *listen)
 {
+	static const struct timeval moment = {.tv_usec = LISTEN_FIRST_MS * 1000};
+
+	for (unsigned i = 0; i < LISTEN_TCP_MAX; i++)
+		if (listen->connections[i].stream && !listen->connections[i].asked)
+			bufferevent_set_timeouts(listen->connections[i].stream, &moment, &moment);
 	for (unsigned i = 0; i < LISTEN_UDP_COUNT; i++) {
 		if (!listen->udp_events[i])
 			continue;
@@ -227,7 +237,7 @@ bool listen_is_idle(const struct listen *listen)
 	for (unsigned i = 0; i < LISTEN_TCP_MAX; i++) {
 		const struct connection *connection = &listen->connections[i];
 
-		if (connection->stream && (connection->unanswered || evbuffer_get_length(bufferevent_get_output(connection->stream))))
+		if (connection->stream && (!connection->asked || connection->unanswered || evbuffer_get_length(bufferevent_get_output(connection->stream))))
 			return false;
 	}
 	return true;

@@ -8,6 +8,7 @@
 #define LISTEN_TCP_MAX 64	     /* connections at once; a further one takes the place of the one that was idle longest */
 #define LISTEN_TCP_QUERIES_MAX 32    /* unanswered queries on one connection; beyond, reading pauses */
 #define LISTEN_TCP_IDLE_S 10
+#define LISTEN_FIRST_MS 250	     /* for the first query of a connection, once no more are taken */
 #define LISTEN_TCP_OUTPUT_MAX (256u << 10) /* octets that a client does not fetch: then it is closed */
 
 /* The descriptors, as the supervisor opened them. -1 where the namespace has no IPv6. */
@@ -22,7 +23,7 @@ void listen_stop(struct listen *listen);
 
 /* Takes no more datagrams and connections: they wait for the next worker. Connections that are there are served on. */
 void listen_pause(struct listen *listen);
-/* Whether no connection waits for an answer, or has one to fetch. */
+/* Whether no connection waits for an answer, has one to fetch, or may be about to ask its first question. */
 bool listen_is_idle(const struct listen *listen);
 
 int listen_udp_fd(const struct listen *listen, unsigned listener);

@@ -395,6 +395,27 @@ static void reload_loses_no_query(void **state)
 	assert_string_equal(worker.version, SHIELD_VERSION);
 }
 
+/* It is this worker's, and the next one does not get it. One that never asks holds nobody up for long. */
+static void a_connection_that_has_not_asked_yet_when_a_worker_retires_is_waited_for(void **state)
+{
+	cleanup_fd int fd = rig_socket(&rig, "127.0.0.1", 53, SOCK_STREAM);
+	cleanup_fd int silent_fd = rig_socket(&rig, "127.0.0.1", 53, SOCK_STREAM);
+	unsigned before = worker_ask(2000).serial;
+	struct timeval patience = {.tv_sec = 5};
+	uint8_t query[514], prefix[2];
+	size_t length = rig_query(query + 2, 7, "late-1.allowed.test", TYPE_A, false);
+
+	(void)state;
+	assert_true(fd >= 0 && silent_fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	retire();
+	pause_ms(20);
+	message_put16(query, (uint16_t)length);
+	assert_int_equal(send(fd, query, length + 2, MSG_NOSIGNAL), length + 2);
+	assert_int_equal(recv(fd, prefix, 2, MSG_WAITALL), 2);
+	assert_int_equal(worker_ask(4000).serial, before + 1);
+}
+
 static void the_next_worker_goes_by_the_lists_of_now(void **state)
 {
 	struct error error = {0};
@@ -655,6 +676,7 @@ int main(void)
 		cmocka_unit_test(each_restart_is_in_the_audit_log),
 		cmocka_unit_test(a_worker_that_hangs_is_replaced_within_seconds),
 		cmocka_unit_test(reload_loses_no_query),
+		cmocka_unit_test(a_connection_that_has_not_asked_yet_when_a_worker_retires_is_waited_for),
 		cmocka_unit_test(a_supervisor_without_descriptors_goes_on_when_it_has_some_again),
 		cmocka_unit_test(the_next_worker_goes_by_the_lists_of_now),
 		cmocka_unit_test(what_nobody_can_name_does_not_outlive_its_worker),
