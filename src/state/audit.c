@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "state/bundle_file.h"
+#include "state/field.h"
 
 #define FIELD_OCTETS_MAX 1024u /* of one string, before escaping */
 #define FIELD_OCTETS_MIN 32u
@@ -21,57 +22,6 @@
 #define ATTEMPTS         4 /* at a log that others rotate meanwhile */
 
 /* ---- the line ---- */
-
-/* The length of the valid UTF-8 sequence at text (RFC 3629), 0 when there is none; *code: what it says. */
-static size_t utf8_sequence(const unsigned char *text, size_t length, uint32_t *code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t need = text[0] < 0x80 ? 1 : (text[0] & 0xe0) == 0xc0 ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : (text[0] & 0xf8) == 0xf0 ? 4 : 0;
-
-	if (need == 0 || need > length)
-		return 0;
-	*code = need == 1 ? text[0] : text[0] & (0x7fu >> need);
-	for (size_t i = 1; i < need; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (text[i] & 0x3fu);
-	}
-	if (*code < least[need] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
-		return 0;
-	return need;
-}
-
-/* Characters that move the cursor or turn the direction of writing on a terminal that shows the log. */
-static bool is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
-}
-
-/* At most max octets of value, clean; caller frees, NULL without memory. */
-static char *field_clean(const char *value, size_t max)
-{
-	const unsigned char *at = (const unsigned char *)value;
-	size_t length = strnlen(value, max + 1), left = length > max ? max : length;
-	struct text text = {0};
-
-	while (left > 0) {
-		uint32_t code;
-		size_t step = utf8_sequence(at, left, &code);
-
-		if (step && !is_control(code)) {
-			text_add_bytes(&text, at, step);
-		} else {
-			step = step ? step : 1;
-			text_add_escaped(&text, at, step, step);
-		}
-		at += step;
-		left -= step;
-	}
-	if (length > max)
-		text_add(&text, "...");
-	return text_take(&text);
-}
 
 static bool field_add(cJSON *object, const char *key, const char *value, size_t max)
 {
@@ -92,7 +42,9 @@ static char *line_print(const char *container, const struct audit_event *event, 
 		field_add(object, "container", container, max) && field_add(object, "action", event->action, max) &&
 		field_add(object, "dest", event->dest, max) && (!event->port || cJSON_AddNumberToObject(object, "port", event->port)) &&
 		field_add(object, "proto", event->protocol, max) && field_add(object, "domain", event->domain, max) &&
-		field_add(object, "detail", event->detail, max) && (event->count < 2 || cJSON_AddNumberToObject(object, "count", (double)event->count)))
+		field_add(object, "detail", event->detail, max) &&
+		(event->count < 2 || cJSON_AddNumberToObject(object, "count", (double)event->count)) &&
+		(!event->dossier || cJSON_AddRawToObject(object, "dossier", event->dossier)))
 		printed = cJSON_PrintUnformatted(object);
 	cJSON_Delete(object);
 	return printed;

@@ -19,6 +19,7 @@ struct audit_event {
 	const char *detail;
 	const char *domain;
 	const char *protocol; /* "tcp", "udp", or a number */
+	const char *dossier;  /* of dossier_merge() */
 	uint16_t port;
 	uint64_t count; /* of what the line is about; left out up to 1 */
 };

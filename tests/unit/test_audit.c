@@ -76,7 +76,8 @@ static void fill(off_t size)
 static void an_event_is_one_line_of_json(void **state)
 {
 	const struct audit_event event = {
-		.action = "blocked", .dest = "192.0.2.1", .detail = "say \"no\"", .domain = "a.example", .protocol = "tcp", .port = 443};
+		.action = "blocked", .dest = "192.0.2.1", .detail = "say \"no\"", .domain = "a.example", .protocol = "tcp", .port = 443,
+		.dossier = "{\"task\":\"7\"}"};
 	const struct audit_event setup_event = {.action = "setup"};
 	cleanup_free char *data = NULL;
 	(void)state;
@@ -87,7 +88,7 @@ static void an_event_is_one_line_of_json(void **state)
 	assert_string_equal(data,
 		"{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"setup\"}\n"
 		"{\"ts\":\"2026-01-02T03:04:05+00:00\",\"container\":\"web\",\"action\":\"blocked\",\"dest\":\"192.0.2.1\",\"port\":443,"
-		"\"proto\":\"tcp\",\"domain\":\"a.example\",\"detail\":\"say \\\"no\\\"\"}\n");
+		"\"proto\":\"tcp\",\"domain\":\"a.example\",\"detail\":\"say \\\"no\\\"\",\"dossier\":{\"task\":\"7\"}}\n");
 }
 
 static void what_could_harm_a_terminal_or_a_reader_is_escaped(void **state)
