@@ -72,6 +72,12 @@ void json_line_number(struct json_line *line, const char *key, uint64_t value)
 	put(line, digits + at, sizeof(digits) - at);
 }
 
+void json_line_raw(struct json_line *line, const char *key, const char *json)
+{
+	put_key(line, key);
+	put(line, json, strlen(json));
+}
+
 bool json_line_end(struct json_line *line)
 {
 	put(line, "}", 1);

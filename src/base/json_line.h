@@ -24,6 +24,8 @@ void json_line_begin(struct json_line *line, char *buffer, size_t size);
 void json_line_string(struct json_line *line, const char *key, const char *value);
 void json_line_null(struct json_line *line, const char *key);
 void json_line_number(struct json_line *line, const char *key, uint64_t value);
+/* A value that is JSON already. */
+void json_line_raw(struct json_line *line, const char *key, const char *json);
 
 /* Ends the object, without a newline. False when it did not fit. */
 bool json_line_end(struct json_line *line);

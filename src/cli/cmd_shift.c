@@ -85,6 +85,15 @@ static int shift(const struct container *container, const struct wanted *wanted,
 	return rc ? error_prefix(error, "the rules are changed, but the forwarder was not told") : 0;
 }
 
+/* The hub knows no word for `block`. */
+static void shift_announce(const struct container *container, enum shield_state state)
+{
+	static const char *const types[] = {
+		[SHIELD_UP] = "shield_up", [SHIELD_DOWN] = "shield_down", [SHIELD_DOWN_ALL] = "shield_down_all", [SHIELD_BLOCK] = NULL};
+	if (types[state])
+		container_announce(container, types[state]);
+}
+
 static enum command_exit shift_opened(
 	const struct container *container, const struct wanted *wanted, const char *action, const char *detail, struct error *error)
 {
@@ -95,6 +104,7 @@ static enum command_exit shift_opened(
 	if (shift(container, wanted, error))
 		return COMMAND_FAILED;
 	container_audit(container, action, NULL, detail);
+	shift_announce(container, wanted->state);
 	if (!container->running)
 		fprintf(stderr, "note: %s does not run; it holds from its next start\n", container->identity.container);
 	return COMMAND_DONE;

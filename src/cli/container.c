@@ -14,11 +14,13 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/json_line.h"
 #include "base/text.h"
 #include "cli/paths.h"
 #include "cli/podman.h"
 #include "state/audit.h"
 #include "state/control.h"
+#include "state/hub.h"
 
 #define LOCK_TIMEOUT_MS   10000
 #define TELL_TIMEOUT_MS   10000
@@ -290,4 +292,24 @@ int container_tell(const struct container *container, enum shield_state state, s
 	snprintf(request, sizeof(request), "state %s", shield_state_name(state));
 	int rc = control_request(&container->bundle, "reload", TELL_TIMEOUT_MS, removed, error);
 	return rc ? rc : control_request(&container->bundle, request, TELL_TIMEOUT_MS, NULL, error);
+}
+
+void container_announce(const struct container *container, const char *type)
+{
+	struct hub hub = {.path = container->settings.hub, .fd = -1};
+	char buffer[512];
+	struct json_line line;
+	char id[HUB_ID_MAX];
+	if (!container->running)
+		return;
+	snprintf(id, sizeof(id), "%.12s", container->runtime.container_id);
+	json_line_begin(&line, buffer, sizeof(buffer) - 1);
+	json_line_string(&line, "type", type);
+	json_line_string(&line, "container", id);
+	json_line_string(&line, "name", container->identity.container);
+	if (!json_line_end(&line))
+		return;
+	buffer[line.length] = '\n';
+	hub_send(&hub, buffer, line.length + 1);
+	hub_close(&hub);
 }

@@ -48,4 +48,7 @@ int container_ruleset(const struct container *container, struct ruleset *ruleset
 /* Makes the forwarder read the lists and tells it the state. removed: its lines "removed ADDRESS NAME" are added (may be NULL). */
 int container_tell(const struct container *container, enum shield_state state, struct text *removed, struct error *error);
 
+/* Tells the hub, when the container runs: "shield_up", "shield_down", "shield_down_all". A hub that is not there is no failure. */
+void container_announce(const struct container *container, const char *type);
+
 #endif

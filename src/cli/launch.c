@@ -548,6 +548,7 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	launch->settings.published_count = podman ? podman->published_count : 0;
 	if (podman)
 		memcpy(launch->settings.published, podman->published, sizeof(podman->published));
+	paths_hub(launch->settings.hub);
 	launch_upstream_text(&launch->settings, upstream);
 	rc = bundle_fill(launch, &set, podman, upstream, error);
 	if (!rc && launch->learns)

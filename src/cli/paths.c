@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "state/bundle.h"
+#include "state/hub.h"
 
 static int path_join(char path[PATH_MAX], const char *folder, const char *rest, struct error *error)
 {
@@ -144,4 +145,16 @@ int paths_bundled_profiles(char path[PATH_MAX], struct error *error)
 	if (slash)
 		*slash = '\0';
 	return path_join(path, own, "/share/terok-shield/profiles", error);
+}
+
+void paths_hub(char path[SETTINGS_HUB_MAX])
+{
+	const char *folder = getenv("XDG_RUNTIME_DIR");
+	int length;
+	if (folder && folder[0] == '/')
+		length = snprintf(path, SETTINGS_HUB_MAX, "%s/" HUB_SOCKET, folder);
+	else
+		length = snprintf(path, SETTINGS_HUB_MAX, "/run/user/%u/" HUB_SOCKET, (unsigned)getuid());
+	if (length >= SETTINGS_HUB_MAX)
+		path[0] = '\0';
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "policy/settings.h"
 
 /* ROOT: --state-dir, else $TEROK_SHIELD_STATE_DIR, else $XDG_STATE_HOME/terok/shield, else ~/.local/state/terok/shield. */
 int paths_state_root(const struct command_options *options, char path[PATH_MAX], struct error *error);
@@ -22,6 +23,9 @@ int paths_user(char path[PATH_MAX], const char *variable, const char *fallback, 
 /* A program of this installation that is not in $PATH: ../libexec/terok-shield/PROGRAM beside our own executable's folder. -ENOENT
  * when it is not there. */
 int paths_libexec(const char *program, char path[PATH_MAX], struct error *error);
+
+/* Where a notifier of this user listens: HUB_SOCKET in $XDG_RUNTIME_DIR, else in /run/user/UID. "" when that is too long for a socket. */
+void paths_hub(char path[SETTINGS_HUB_MAX]);
 
 /* ../share/terok-shield/profiles beside our own executable's folder; it need not exist. */
 int paths_bundled_profiles(char path[PATH_MAX], struct error *error);

@@ -12,6 +12,7 @@
 #define SETTINGS_BUDGET_NAMES 600
 #define SETTINGS_BUDGET_OCTETS 16384
 #define SETTINGS_BUDGET_MAX 1000000000u
+#define SETTINGS_HUB_MAX 108 /* octets of a path to a unix socket, with its NUL */
 
 enum settings_reject {
 	SETTINGS_REJECT_ICMP,  /* icmpx admin-prohibited */
@@ -52,6 +53,7 @@ struct settings {
 	struct addr host_gateway;
 	struct settings_published published[SETTINGS_PUBLISHED_MAX];
 	size_t published_count;
+	char hub[SETTINGS_HUB_MAX]; /* where a notifier listens, see state/hub.h; "": nowhere */
 };
 
 /* The defaults: icmp, auto, nxdomain, audit on, the budget as above. */

@@ -29,7 +29,7 @@
 #include "policy/settings.h"
 #include "policy/shield_state.h"
 
-#define BUNDLE_FORMAT 2		/* of settings.json; another number is refused with the remedy */
+#define BUNDLE_FORMAT 3		/* of settings.json; another number is refused with the remedy */
 #define BUNDLE_LIST_MAX (64u << 20) /* octets that a list file may have */
 
 /* File names, as CONTRACT has them; settings.json, runtime.json, state, control.sock, lock and run.nonce are this tool's own. */
@@ -48,6 +48,8 @@
 #define BUNDLE_AUDIT_ROTATED BUNDLE_AUDIT ".1"
 #define BUNDLE_UPSTREAM "upstream.dns"
 #define BUNDLE_ACTIVITY "activity.json" /* state/activity.h */
+#define BUNDLE_DOSSIER "dossier.json" /* what annotations say of the container, see state/dossier.h */
+#define BUNDLE_META_PATH "meta_path"  /* the path of the file that says more */
 
 struct bundle {
 	int fd;		     /* O_PATH|O_DIRECTORY would not do for readdir: a readable directory descriptor; -1 when closed */

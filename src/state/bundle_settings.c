@@ -15,7 +15,7 @@
 #define PROTOCOL_SCTP 132
 
 static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "budget_names",
-	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published", "sum_allowed", "sum_domains", "sum"};
+	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published", "hub", "sum_allowed", "sum_domains", "sum"};
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 void bundle_identity_free(struct bundle_identity *identity)
@@ -150,6 +150,7 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	     cJSON_AddStringToObject(root, "host_gateway", gateway);
 	if (ok)
 		add_numbered(root, settings, &ok);
+	ok = ok && cJSON_AddStringToObject(root, "hub", settings->hub);
 	if (ok)
 		add_sums(root, sums, &ok);
 	if (ok)
@@ -328,6 +329,21 @@ static int read_words(const struct json *json, struct settings *settings)
 	return 0;
 }
 
+static int read_hub(const struct json *json, struct settings *settings)
+{
+	const char *hub;
+	int result = json_string(json, "hub", &hub);
+
+	if (result)
+		return result;
+	if (*hub && *hub != '/')
+		return json_bad(json, "hub", hub, "is no absolute path");
+	if (strlen(hub) >= sizeof(settings->hub))
+		return json_bad(json, "hub", hub, "is too long for a socket's path");
+	strcpy(settings->hub, hub);
+	return 0;
+}
+
 int bundle_settings_parse(const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error)
 {
 	cleanup_json struct json json = {0};
@@ -349,7 +365,7 @@ int bundle_settings_parse(const char *data, size_t length, struct bundle_identit
 		(result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
 		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)) ||
 		(result = json_strings(&json, "published", SETTINGS_PUBLISHED_MAX, read_published, settings)) ||
-		(result = sum_take(&json, "sum_allowed", &identity->sums.allowed)) ||
+		(result = read_hub(&json, settings)) || (result = sum_take(&json, "sum_allowed", &identity->sums.allowed)) ||
 		(result = sum_take(&json, "sum_domains", &identity->sums.domains)))
 		return result;
 	return sum_check(&json, data, length);

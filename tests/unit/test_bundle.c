@@ -575,6 +575,7 @@ static void settings_come_back_as_they_were_written(void **state)
 	settings.audit = false;
 	settings.budget_names = 0;
 	settings.budget_octets = 4096;
+	strcpy(settings.hub, "/run/user/1000/hub");
 	assert_int_equal(addr_endpoint_parse(&settings.upstreams[settings.upstream_count++], "[2001:db8::1]:5353", 18, 53), 0);
 	assert_int_equal(addr_parse(&settings.host_gateway, "10.0.2.2", 8), 0);
 	settings.loopback_ports[settings.loopback_port_count++] = 65535;
@@ -591,6 +592,7 @@ static void settings_come_back_as_they_were_written(void **state)
 	assert_int_equal(back.deny, settings.deny);
 	assert_int_equal(back.budget_names, 0);
 	assert_int_equal(back.budget_octets, 4096);
+	assert_string_equal(back.hub, "/run/user/1000/hub");
 	assert_int_equal(back.reject, settings.reject);
 	assert_false(back.audit);
 	assert_int_equal(back.upstream_count, 1);
@@ -612,11 +614,14 @@ static void settings_come_back_as_they_were_written(void **state)
 }
 
 #define HEAD                                                                                                                               \
-	"\"format\":2,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
+	"\"format\":3,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
 #define WORDS  "\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true,"
 #define BUDGET "\"budget_names\":600,\"budget_octets\":16384,"
-#define SUMS   "\"sum_allowed\":\"0123456789abcdef\",\"sum_domains\":\"0123456789abcdef\",\"sum\":\"0123456789abcdef\""
-#define LISTS  "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]," SUMS
+#define FIFTY  "01234567890123456789012345678901234567890123456789"
+#define SUM    "\"sum_allowed\":\"0123456789abcdef\",\"sum_domains\":\"0123456789abcdef\",\"sum\":\"0123456789abcdef\""
+#define SUMS   "\"hub\":\"/run/user/1000/hub\"," SUM
+#define NO_LISTS "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],"
+#define LISTS  NO_LISTS SUMS
 #define TAIL   BUDGET LISTS
 
 static void settings_that_are_not_exactly_right_are_refused(void **state)
@@ -629,7 +634,7 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{", "not JSON", EINVAL},
 		{"[]", "not a JSON object", EINVAL},
 		{"{}", "'format' is missing", EINVAL},
-		{"{\"format\":1,\"more\":1}", "another version", EPROTO},
+		{"{\"format\":2,\"more\":1}", "another version", EPROTO},
 		{"{\"format\":\"1\"}", "not a number", EINVAL},
 		{"{\"format\":1.5}", "not a whole number", EINVAL},
 		{"{" HEAD TAIL "}", "'audit' is missing", EINVAL},
@@ -639,10 +644,10 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{" HEAD "\"audit\":true,\"audit\":false," TAIL "}", "'audit' is there more than once", EINVAL},
 		{"{" HEAD "\"audit\":true,\"more\":1," TAIL "}", "'more' is not known", EINVAL},
 		{"{" HEAD "\"audit\":true," TAIL "} x", "follows", EINVAL},
-		{"{\"format\":2,\"version\":\"1\",\"container\":\"../c\",\"profiles\":[]," WORDS TAIL "}", "no container's name", EINVAL},
-		{"{\"format\":2,\"version\":\"1\",\"container\":\"c\\u0000d\",\"profiles\":[]," WORDS TAIL "}", "NUL", EINVAL},
-		{"{\"format\":2,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1]," WORDS TAIL "}", "not a string", EINVAL},
-		{"{\"format\":2,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],"
+		{"{\"format\":3,\"version\":\"1\",\"container\":\"../c\",\"profiles\":[]," WORDS TAIL "}", "no container's name", EINVAL},
+		{"{\"format\":3,\"version\":\"1\",\"container\":\"c\\u0000d\",\"profiles\":[]," WORDS TAIL "}", "NUL", EINVAL},
+		{"{\"format\":3,\"version\":\"1\",\"container\":\"c\",\"profiles\":[1]," WORDS TAIL "}", "not a string", EINVAL},
+		{"{\"format\":3,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],"
 		 "\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
 			"neither host nor container", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]," SUMS "}",
@@ -664,10 +669,13 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		 "\"1.1.1.1\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]," SUMS "}",
 			"too many", EINVAL},
 		{"{" HEAD "\"audit\":true," TAIL "}\n", "checksum is not right", EUCLEAN},
-		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]}", "'sum_allowed' is missing", EINVAL},
-		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],"
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],\"hub\":\"\"}", "'sum_allowed' is missing", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],\"hub\":\"\","
 		 "\"sum_allowed\":\"0x23456789abcdef\",\"sum_domains\":\"0123456789abcdef\",\"sum\":\"0123456789abcdef\"}",
 			"no checksum", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS SUM "}", "'hub' is missing", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS "\"hub\":\"hub\"," SUM "}", "no absolute path", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS "\"hub\":\"/" FIFTY FIFTY "1234567\"," SUM "}", "too long", EINVAL},
 	};
 	struct bundle_identity identity;
 	struct settings settings;

@@ -349,10 +349,10 @@ static const struct release {
 	const char *settings; /* NULL: none */
 	const char *says;
 } releases[] = {
-	{"{\"format\":1,\"version\":\"0.9.0\",\"container\":\"web\",\"profiles\":[]}", "it has format 1, this program reads 2"},
-	{"{\"format\":0}", "it has format 0, this program reads 2"},
-	{"{\"format\":3,\"version\":\"9.0.0\",\"new\":[]}", "it has format 3, this program reads 2"},
-	{"{\"format\":99999}", "it has format 99999, this program reads 2"}, {"{\"version\":\"9.0.0\"}", "'format' is missing"},
+	{"{\"format\":1,\"version\":\"0.9.0\",\"container\":\"web\",\"profiles\":[]}", "it has format 1, this program reads 3"},
+	{"{\"format\":0}", "it has format 0, this program reads 3"},
+	{"{\"format\":4,\"version\":\"9.0.0\",\"new\":[]}", "it has format 4, this program reads 3"},
+	{"{\"format\":99999}", "it has format 99999, this program reads 3"}, {"{\"version\":\"9.0.0\"}", "'format' is missing"},
 	{"", "it is not JSON"}, {NULL, "settings.json is missing"}, /* the older tool had none */
 };
 

@@ -12,7 +12,7 @@
 
 static void members_follow_each_other(void **state)
 {
-	static const char expected[] = "{\"a\":\"x\",\"b\":0,\"c\":18446744073709551615,\"d\":null}";
+	static const char expected[] = "{\"a\":\"x\",\"b\":0,\"c\":18446744073709551615,\"d\":null,\"e\":{}}";
 	char buffer[128];
 	struct json_line line;
 
@@ -23,6 +23,7 @@ static void members_follow_each_other(void **state)
 	json_line_string(&line, "left out", NULL);
 	json_line_number(&line, "c", UINT64_MAX);
 	json_line_null(&line, "d");
+	json_line_raw(&line, "e", "{}");
 	assert_true(json_line_end(&line));
 	assert_int_equal(line.length, strlen(expected));
 	assert_memory_equal(buffer, expected, line.length);
