@@ -5,6 +5,7 @@
  *	admit		annotations and bundle agree; the container has nothing that undoes a shield
  *	namespace	a pidfd of the init, its network namespace; neither is the host's nor used by another shield
  *	members		who is in it already: nobody, or those whom the bundle names
+ *	dossier		what annotations say of the container, for the forwarder
  *	forwarder	started, gets ready meanwhile
  *	rules		rendered from the bundle, applied in one transaction, read back, compared
  *	records		ruleset.nft, runtime.json, members, container.id
@@ -56,6 +57,7 @@
 #include "state/audit.h"
 #include "state/bundle.h"
 #include "state/control.h"
+#include "state/dossier.h"
 
 #define LOCK_TIMEOUT_MS           3000
 #define READY_TIMEOUT_MS          5000
@@ -88,6 +90,7 @@ struct creation {
 	int lock_fd, init_fd, netns_fd;
 	struct forwarder forwarder;
 	struct bundle_runtime runtime;
+	const char *meta; /* the path of the dossier's file, "" for none; borrowed */
 	bool recorded, ready;
 };
 
@@ -503,6 +506,39 @@ static void audit_setup(const struct creation *creation)
 	audit_wide_networks(creation);
 }
 
+/* ---- dossier ---- */
+
+/* The file's path may be anybody's. What it says goes to the audit log and the hub, so none of the system's is read. */
+static void meta_check(struct creation *creation)
+{
+	const char *path = creation->state->annotations.meta_path;
+
+	if (!*path || (bundle_check_path(path, NULL) == 0 && !strchr(path, '\n')))
+		creation->meta = path;
+	else
+		audit(creation, "note", NULL,
+			DOSSIER_META_PATH " is not read: it has to be an absolute path outside of the system's folders");
+}
+
+static int record_write(const struct creation *creation, const char *file, const char *text, struct error *error)
+{
+	cleanup_text struct text line = {0};
+
+	if (!*text)
+		return bundle_remove(&creation->bundle, file, error);
+	text_addf(&line, "%s\n", text);
+	return text_failed(&line) ? error_errno(error, ENOMEM, "%s", file)
+				  : bundle_write_volatile(&creation->bundle, file, line.data, line.length, error);
+}
+
+/* For the forwarder, so before it starts. Of an earlier container nothing stays. */
+static int dossier_write(struct creation *creation, struct error *error)
+{
+	meta_check(creation);
+	return record_write(creation, BUNDLE_DOSSIER, creation->state->annotations.dossier, error)
+		       ?: record_write(creation, BUNDLE_META_PATH, creation->meta, error);
+}
+
 /* ---- the whole ---- */
 
 static int creation_prepare(struct creation *creation, struct error *error)
@@ -521,7 +557,10 @@ static int creation_prepare(struct creation *creation, struct error *error)
 	rc = members_admit(creation, error);
 	if (!rc)
 		rc = predecessor_settle(creation, error);
-	return rc || creation->joins ? rc : netns_run(creation->netns_fd, port_probe, creation, error);
+	if (rc || creation->joins)
+		return rc;
+	rc = netns_run(creation->netns_fd, port_probe, creation, error);
+	return rc ? rc : dossier_write(creation, error);
 }
 
 /* Rules and forwarder are others' too: nothing is changed. */
@@ -549,6 +588,8 @@ static int creation_carry_out(struct creation *creation, struct error *error)
 		.netns_fd = creation->netns_fd,
 		.init_fd = creation->init_fd,
 		.settings = &creation->settings,
+		.id = creation->state->id,
+		.meta = creation->meta,
 	};
 	int rc = forwarder_start(&creation->forwarder, &order, error);
 
@@ -627,7 +668,8 @@ int create_runtime(const struct oci_state *state, struct error *error)
 		.lock_fd = -1,
 		.init_fd = -1,
 		.netns_fd = -1,
-		.forwarder = FORWARDER_NONE};
+		.forwarder = FORWARDER_NONE,
+		.meta = ""};
 	int rc;
 
 	settings_init(&creation.settings); /* audit is on until the bundle says otherwise */

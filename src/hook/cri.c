@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hook/document.h"
+#include "state/dossier.h"
 
 #define PREFIX        "terok.shield."
 #define SHOWN(string) text_escaped((char[160]){0}, 160, string)
@@ -75,6 +76,8 @@ static int own_parse(struct cri_container *container, const cJSON *annotations, 
 		bool *has = value == container->profiles ? &container->has_profiles : &container->has_ports;
 		int rc;
 
+		if (strcmp(item->string, DOSSIER_META_PATH) == 0)
+			return error_set(error, EPERM, "the pod sets annotation '" DOSSIER_META_PATH "', which would name a file of the node");
 		if (strncmp(item->string, PREFIX, strlen(PREFIX)) != 0)
 			continue;
 		if (!value)

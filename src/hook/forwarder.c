@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "hook/program.h"
 #include "state/forwarder.h"
+#include "state/hub.h"
 
 #define READY_LINE_MAX     512
 #define KILLED_PATIENCE_MS 1000
@@ -37,15 +38,17 @@ static int standard_streams_silence(void)
 static void __attribute__((noreturn))
 child_become_forwarder(const char *program, const char *worker, const struct forwarder_order *order, int ready_fd)
 {
+	char id[HUB_ID_MAX];
 	char *const arguments[] = {"terok-shield-supervisor", "--worker", (char *)worker, "--bundle", (char *)order->bundle->path,
-		"--container", (char *)order->container, "--via", (char *)settings_via_name(order->settings->via),
-		order->settings->audit ? "--audit" : NULL, NULL};
+		"--container", (char *)order->container, "--via", (char *)settings_via_name(order->settings->via), "--id", id, "--hub",
+		(char *)order->settings->hub, "--meta", (char *)order->meta, order->settings->audit ? "--audit" : NULL, NULL};
 	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int from[] = {order->netns_fd, order->init_fd, ready_fd, order->bundle->fd};
 	char message[256];
 	sigset_t none;
 	int rc;
 
+	snprintf(id, sizeof(id), "%s", order->id);
 	_Static_assert(sizeof(from) / sizeof(*from) == FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, "one for each");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -30,6 +30,8 @@ struct forwarder_order {
 	const char *container;
 	int netns_fd, init_fd;
 	const struct settings *settings;
+	const char *id;	  /* the container's, of which the short one is told to the hub */
+	const char *meta; /* the path of its dossier's file, "" for none */
 };
 
 /* Starts terok-shield-supervisor; returns at once. -ENOENT and the like when it or its worker is missing. The calling process has one

@@ -5,8 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "hook/document.h"
+
+/* They are a container's description, and not worth its start: what is too much of them is left out. */
+static int dossier_parse(struct oci_annotations *annotations, const cJSON *object, struct error *error)
+{
+	cleanup_document cJSON *own = cJSON_CreateObject();
+	cleanup_free char *printed = NULL, *merged = NULL;
+	const cJSON *item;
+	bool done = own, any = false;
+
+	cJSON_ArrayForEach(item, object)
+	{
+		const char *name = item->string + strlen(DOSSIER_PREFIX);
+		bool is_path = !strcmp(item->string, DOSSIER_META_PATH);
+
+		if (strncmp(item->string, DOSSIER_PREFIX, strlen(DOSSIER_PREFIX)) != 0)
+			continue;
+		if (is_path && strlen(item->valuestring) < sizeof(annotations->meta_path))
+			strcpy(annotations->meta_path, item->valuestring);
+		if (!is_path) {
+			done = done && cJSON_AddStringToObject(own, name, item->valuestring);
+			any = true;
+		}
+	}
+	if (!any)
+		return 0;
+	printed = done ? cJSON_PrintUnformatted(own) : NULL;
+	merged = printed ? dossier_merge((struct dossier_source){printed, strlen(printed)}, (struct dossier_source){0}) : NULL;
+	if (!merged)
+		return error_errno(error, ENOMEM, "the annotations");
+	strcpy(annotations->dossier, merged);
+	return 0;
+}
 
 static int annotations_parse(struct oci_annotations *annotations, const cJSON *state, struct error *error)
 {
@@ -35,7 +68,7 @@ static int annotations_parse(struct oci_annotations *annotations, const cJSON *s
 	}
 	rc = document_find(object, "terok.shield.profiles", &item, error);
 	annotations->profiles = item != NULL;
-	return rc;
+	return rc ? rc : dossier_parse(annotations, object, error);
 }
 
 static int pid_parse(pid_t *pid, const cJSON *state, struct error *error)

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "state/dossier.h"
 
 #define OCI_STATE_MAX  (1u << 20)
 #define OCI_CONFIG_MAX (8u << 20)
@@ -17,6 +18,8 @@
 
 /* The annotations that are the hook's business. "" when not there. */
 struct oci_annotations {
+	char dossier[DOSSIER_MAX]; /* dossier.NAME, as dossier_merge() makes them one object */
+	char meta_path[PATH_MAX];  /* dossier.meta_path; not among these */
 	char state_dir[PATH_MAX]; /* terok.shield.state_dir */
 	char name[129];           /* terok.shield.name */
 	char version[32];         /* terok.shield.version */

@@ -44,7 +44,7 @@ struct row {
 	uint64_t count;
 	struct known_name *name; /* NULL: none is known */
 	union {
-		struct fold folds[FOLDS_MAX]; /* of a name: A, AAAA, another; of a connection: events, audit */
+		struct fold folds[FOLDS_MAX]; /* of a name: A, AAAA, another; of a connection: events, audit, hub */
 		struct {
 			uint64_t packets, bytes; /* of an address */
 		};
@@ -444,6 +444,7 @@ bool ledger_connection(
 		.name = row->name ? &row->name->name : NULL,
 		.events = &row->folds[0],
 		.audit = &row->folds[1],
+		.hub = &row->folds[2],
 		.row = {.number = number, .birth = row->birth},
 	};
 	return true;

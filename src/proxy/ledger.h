@@ -65,7 +65,7 @@ struct ledger_ticket {
 /* What is known of a connection; good until the next call. */
 struct ledger_connection {
 	const struct name *name; /* NULL: none is known */
-	struct fold *events, *audit;
+	struct fold *events, *audit, *hub; /* the hub is not told of repeats that nothing came after */
 	struct ledger_ticket row;
 };
 

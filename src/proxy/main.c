@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "fw/netlink_open.h"
+#include "proxy/blocked.h"
 #include "proxy/budget.h"
 #include "proxy/control.h"
 #include "proxy/events.h"
@@ -112,11 +113,12 @@ static int arguments_parse(int argc, char **argv, const char **bundle, struct pr
 	return result || optind != argc || !*bundle ? -EINVAL : 0;
 }
 
-/* What the supervisor handed over. Those of IPv6 and the packet log may be missing, and nothing is to be had from the program's own file. */
+/* What the supervisor handed over. Those of IPv6, the packet log and the herald may be missing, and nothing is to be had from the program's own file. */
 static int descriptors_take(struct listen_sockets *sockets)
 {
 	for (int fd = WORKER_PIPE; fd < WORKER_DESCRIPTORS_END; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) && fd != WORKER_UDP_V6 && fd != WORKER_TCP_V6 && fd != WORKER_PROGRAM && fd != WORKER_PACKETS)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) && fd != WORKER_UDP_V6 && fd != WORKER_TCP_V6 && fd != WORKER_PROGRAM && fd != WORKER_PACKETS &&
+			fd != WORKER_HERALD)
 			return -errno;
 	close(WORKER_PROGRAM);
 	*sockets = (struct listen_sockets){{WORKER_UDP_V4, -1}, {WORKER_TCP_V4, -1}};
@@ -260,9 +262,10 @@ static int parts_start(struct proxy *proxy, const struct listen_sockets *sockets
 	leases_watch(proxy->leases, &notice_leases);
 	proxy->listen = listen_start(proxy, sockets);
 	proxy->control = control_start(proxy, WORKER_CONTROL);
+	proxy->blocked = blocked_start(proxy, fcntl(WORKER_HERALD, F_GETFD) >= 0 ? WORKER_HERALD : -1);
 	if (has_packets)
 		proxy->packets = packets_start(proxy, WORKER_PACKETS);
-	if (!proxy->listen || !proxy->control || (has_packets && !proxy->packets) || watch_start(proxy))
+	if (!proxy->listen || !proxy->control || !proxy->blocked || (has_packets && !proxy->packets) || watch_start(proxy))
 		return error_set(error, ENOMEM, "starting the forwarder's events: out of memory");
 	return 0;
 }
@@ -325,6 +328,7 @@ static void proxy_stop(struct proxy *proxy)
 	ledger_file_finish(proxy->ledger_file);
 	control_stop(proxy->control);
 	packets_stop(proxy->packets);
+	blocked_stop(proxy->blocked);
 	events_free(proxy->events);
 	pendings_free(proxy->pendings);
 	listen_stop(proxy->listen);

@@ -1,13 +1,9 @@
 /* What is worth noticing. */
 #include "proxy/notice.h"
 
-#include <stdio.h>
-
-#include "base/clock.h"
-#include "policy/protocol.h"
+#include "proxy/blocked.h"
 #include "proxy/events.h"
 #include "proxy/reached.h"
-#include "state/audit.h"
 
 static const struct {
 	const char *action; /* of the event */
@@ -116,28 +112,18 @@ static void tell_connection(
 	events_tell(proxy->events, &entry);
 }
 
-/* A `blocked` line. The first one of a destination is one of the NOTICE_AUDIT_MAX of its second. */
-static void audit_connection(struct proxy *proxy, const struct packet_record *record, const struct name *name, uint64_t count)
+/* To the audit log, and to the hub what its user may be asked about: nothing allows it, and nothing denies it. */
+static void tell_blocked(struct proxy *proxy, const struct packet_record *record, const struct ledger_connection *connection)
 {
-	char address[ADDR_TEXT_MAX], protocol[PROTOCOL_TEXT_MAX], text[NAME_TEXT_MAX];
-	struct audit_event event = {
-		.action = "blocked",
-		.dest = addr_format(&record->dest, address),
-		.protocol = protocol_format(record->protocol, protocol),
-		.port = record->has_ports ? record->port : 0,
-		.count = count,
-	};
+	struct blocked_connection blocked = {.record = *record, .name = connection->name};
+	uint64_t count;
 
-	if (proxy->audit_lines == NOTICE_AUDIT_MAX) {
-		proxy->audit_more += count;
-		return;
-	}
-	proxy->audit_lines++;
-	if (name) {
-		name_to_text(name, text);
-		event.domain = text;
-	}
-	audit_write(&proxy->bundle, proxy->container, &event);
+	if (proxy->settings.audit && fates[record->fate].audited)
+		blocked.is_audited = fold_take(connection->audit, 0, &blocked.count);
+	if (blocked_has_hub(proxy->blocked) && record->fate == PACKET_BLOCKED)
+		blocked.is_pending = fold_take(connection->hub, 0, &count);
+	if (blocked.is_audited || blocked.is_pending)
+		blocked_tell(proxy->blocked, &blocked);
 }
 
 void notice_packet(struct proxy *proxy, const struct packet_record *record)
@@ -156,8 +142,7 @@ void notice_packet(struct proxy *proxy, const struct packet_record *record)
 		proxy->counters[COUNT_MADE_UNASKED]++;
 	if (is_told(proxy, connection.events, &count))
 		tell_connection(proxy, record->fate, record, connection.name, count);
-	if (proxy->settings.audit && fates[record->fate].audited && fold_take(connection.audit, 0, &count))
-		audit_connection(proxy, record, connection.name, count);
+	tell_blocked(proxy, record, &connection);
 }
 
 void notice_lost(struct proxy *proxy, uint64_t count)
@@ -208,7 +193,8 @@ void notice_repeats(void *context, const struct ledger_repeats *repeats)
 		.dest = repeats->dest, .protocol = repeats->protocol, .has_ports = repeats->has_port, .port = repeats->port};
 
 	if (repeats->audit)
-		audit_connection(proxy, &record, repeats->name, repeats->count);
+		blocked_tell(proxy->blocked,
+			&(struct blocked_connection){.record = record, .name = repeats->name, .count = repeats->count, .is_audited = true});
 	else if (repeats->is_query)
 		tell_query_blocked(proxy, repeats->name, repeats->query_type, repeats_why(repeats->verdict), repeats->count);
 	else
@@ -217,16 +203,7 @@ void notice_repeats(void *context, const struct ledger_repeats *repeats)
 
 void notice_second(struct proxy *proxy)
 {
-	char detail[96];
-	struct audit_event event = {.action = "blocked", .detail = detail, .count = proxy->audit_more};
-
 	notice_lost_tell(proxy);
 	ledger_sweep(proxy->ledger);
-	proxy->audit_lines = 0;
-	if (!proxy->audit_more)
-		return;
-	snprintf(
-		detail, sizeof(detail), "%llu more, to destinations that are not listed one by one", (unsigned long long)proxy->audit_more);
-	proxy->audit_more = 0;
-	audit_write(&proxy->bundle, proxy->container, &event);
+	blocked_second(proxy->blocked);
 }

@@ -1,16 +1,14 @@
 /* What is worth noticing: of queries, leases, connections and what was done.
  *
  * Each of these goes to the counters, to the activity, to those who read events, and, where it is about what was refused or done, to the
- * audit log. A workload decides how often, so each way is bounded: the activity is a table, repeats are folded, lines of the audit log
- * are NOTICE_AUDIT_MAX a second. */
+ * audit log and the hub. A workload decides how often, so each way is bounded: the activity is a table, repeats are folded, what is told of
+ * connections that were refused is BLOCKED_MAX a second. */
 #ifndef PROXY_NOTICE_H
 #define PROXY_NOTICE_H
 
 #include "fw/packet_log.h"
 #include "proxy/ledger.h"
 #include "proxy/proxy.h"
-
-#define NOTICE_AUDIT_MAX 20 /* new lines about connections in a second; the rest is counted in one of its own */
 
 /* A question of the workload's that is answered, whether by a rule or by a bypass. */
 void notice_query(struct proxy *proxy, const struct question *question, bool bypassed);

@@ -105,6 +105,7 @@ struct proxy_start {
 	bool kept;
 };
 
+struct blocked;
 struct budget;
 struct events;
 struct ledger;
@@ -140,8 +141,7 @@ struct proxy {
 	struct reached *reached;
 	struct events *events;
 	struct packets *packets; /* NULL: there is no packet log */
-	unsigned audit_lines;	 /* about connections in this second */
-	uint64_t audit_more;	 /* connections that had no line of their own */
+	struct blocked *blocked;
 	uint64_t lost_untold;	 /* records lost that readers were not told of */
 	struct event *watches[PROXY_WATCHES]; /* SIGTERM, changes of the table, each second */
 	uint64_t counters[COUNTER_COUNT];

@@ -5,7 +5,11 @@
  * The worker finds these descriptors open when it starts. It owns copies: the supervisor keeps the sockets, and what arrives while
  * there is no worker waits in them. Into the pipe it writes messages, each in one write(2): WORKER_READY once it serves, or "error:
  * TEXT" when it cannot; then WORKER_BEAT at least once a second while its loop turns. It ends by itself, with status 0, when it was
- * told to retire and everybody who was waiting has been answered. */
+ * told to retire and everybody who was waiting has been answered.
+ *
+ * What it may not reach itself it has from the supervisor, by packets through WORKER_HERALD, none longer than WORKER_HERALD_MAX: "tell
+ * LINE" is for the hub (state/hub.h), LINE being a JSON object without its newline; "meta" asks for the file of the dossier (state/dossier.h), and
+ * is answered with "meta " and what stands in it, nothing when it cannot be read. */
 #ifndef STATE_WORKER_H
 #define STATE_WORKER_H
 
@@ -21,6 +25,7 @@ enum worker_descriptor {
 	WORKER_TCP_V6,
 	WORKER_PROGRAM, /* its own file; of no use to it */
 	WORKER_PACKETS, /* the packet log; closed where it cannot be had, and with a supervisor that does not know it */
+	WORKER_HERALD,	/* a socket of packets; closed where there is neither hub nor file, and with a supervisor that does not know it */
 	WORKER_DESCRIPTORS_END,
 };
 
@@ -28,5 +33,9 @@ enum worker_descriptor {
 #define WORKER_READY       "ready\n"
 #define WORKER_BEAT        "beat\n"
 #define WORKER_ERROR       "error: "
+
+#define WORKER_HERALD_MAX (16u << 10) /* octets */
+#define WORKER_TELL       "tell "
+#define WORKER_META       "meta"
 
 #endif

@@ -4,7 +4,8 @@
  * the first one has. So files can be read and executed, for programs and their libraries are where the distribution has them, but
  * changed in the bundle alone; and the list of system calls has what a worker needs until it gives up the rest itself. What is not in
  * it fails as on a kernel without it: a worker of a later version, or its C library, may try something newer first. No user namespace,
- * no setns(2), no socket but towards resolvers, no attaching to processes.
+ * no setns(2), no socket but towards resolvers and the hub, no attaching to processes. Unix sockets are for this process alone (herald.h):
+ * the worker gives that up before it reads anything.
  */
 #include "supervisor/isolate.h"
 
@@ -49,6 +50,7 @@ static const struct isolate_call allowed[] = {
 	CALL(inotify_add_watch), CALL(inotify_rm_watch),
 	{.number = SYS_socket, .conditional = true, .value = AF_INET},
 	{.number = SYS_socket, .conditional = true, .value = AF_INET6},
+	{.number = SYS_socket, .conditional = true, .value = AF_UNIX},
 	{.number = SYS_ioctl, .conditional = true, .index = 1, .value = 0x541b /* FIONREAD */},
 };
 /* clang-format on */

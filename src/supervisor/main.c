@@ -1,6 +1,6 @@
 /* terok-shield-supervisor: keeps the forwarder of one container alive. Started by the hook:
  *
- *	terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit]
+ *	terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit] [--id ID12] [--hub PATH] [--meta PATH]
  *
  * with the descriptors of state/forwarder.h. It opens everything that belongs to the container's namespace, gives up all privileges
  * but CAP_NET_ADMIN, and starts the worker, terok-shield-proxy, with what it has opened: so a worker can be started again without any
@@ -29,6 +29,7 @@ struct arguments {
 	const char *worker, *bundle, *container;
 	enum settings_via via;
 	bool audit;
+	const char *id, *hub, *meta;
 };
 
 static int arguments_parse(int argc, char **argv, struct arguments *arguments)
@@ -39,11 +40,14 @@ static int arguments_parse(int argc, char **argv, struct arguments *arguments)
 		{"container", required_argument, NULL, 'c'},
 		{"via", required_argument, NULL, 'v'},
 		{"audit", no_argument, NULL, 'a'},
+		{"id", required_argument, NULL, 'i'},
+		{"hub", required_argument, NULL, 'h'},
+		{"meta", required_argument, NULL, 'm'},
 		{0},
 	};
 	int option;
 
-	*arguments = (struct arguments){.via = SETTINGS_VIA_AUTO};
+	*arguments = (struct arguments){.via = SETTINGS_VIA_AUTO, .id = "", .hub = "", .meta = ""};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'w':
@@ -61,6 +65,15 @@ static int arguments_parse(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'a':
 			arguments->audit = true;
+			break;
+		case 'i':
+			arguments->id = optarg;
+			break;
+		case 'h':
+			arguments->hub = optarg;
+			break;
+		case 'm':
+			arguments->meta = optarg;
 			break;
 		default: /* getopt's values, not ours */
 			return -EINVAL;
@@ -92,11 +105,14 @@ static int end_open(struct error *error)
 static int supervision_prepare(struct supervision *supervision, const struct arguments *arguments, struct bundle *bundle,
 	struct sockets *sockets, struct error *error)
 {
+	static const char id_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.";
 	const struct rlimit no_core = {0, 0};
 	int result;
 
 	if (!bundle_name_is_safe(arguments->container))
 		return error_set(error, EINVAL, "the container's name has octets that no name has");
+	if (arguments->id[strspn(arguments->id, id_characters)] || strlen(arguments->id) >= HUB_ID_MAX)
+		return error_set(error, EINVAL, "the container's short id is none");
 	if (setrlimit(RLIMIT_CORE, &no_core))
 		return error_errno(error, errno, "forbidding core dumps");
 	if (snprintf(bundle->path, sizeof(bundle->path), "%s", arguments->bundle) >= (int)sizeof(bundle->path))
@@ -109,6 +125,9 @@ static int supervision_prepare(struct supervision *supervision, const struct arg
 	if (result)
 		return result;
 	close(FORWARDER_NETNS); /* nobody goes there any more */
+	result = herald_open(supervision->herald, sockets);
+	if (result)
+		return error_errno(error, -result, "making a socket for the worker");
 	supervision->end_fd = end_open(error);
 	return supervision->end_fd < 0 ? supervision->end_fd : isolate_supervisor(bundle->path, error);
 }
@@ -123,15 +142,24 @@ int main(int argc, char **argv)
 	if (arguments_parse(argc, argv, &arguments)) {
 		fprintf(stderr,
 			"usage: terok-shield-supervisor --worker PATH --bundle PATH --container NAME --via host|container [--audit]\n"
+			"       [--id ID12] [--hub PATH] [--meta PATH]\n"
 			"(it is started by terok-shield-hook)\n");
 		return 2;
 	}
+	struct herald herald = {
+		.hub = {.path = arguments.hub, .fd = -1},
+		.container = arguments.container,
+		.id = arguments.id,
+		.meta = arguments.meta,
+		.fd = -1,
+	};
 	struct supervision supervision = {
 		.program = arguments.worker,
 		.container = arguments.container,
 		.audit = arguments.audit,
 		.bundle = &bundle,
 		.sockets = &sockets,
+		.herald = &herald,
 		.init_fd = FORWARDER_INIT,
 		.ready_fd = FORWARDER_READY,
 	};

@@ -68,6 +68,8 @@ struct supervisor {
 	unsigned silent;   /* ticks since it was heard */
 	bool hung;         /* it was killed for that */
 	bool kept;
+	bool started;			   /* the hub was told that the container is there */
+	const char *reason;		   /* why there is nobody to have a forwarder any more */
 	char said[WORKER_MESSAGE_MAX + 1]; /* why it cannot start */
 };
 
@@ -220,7 +222,11 @@ static int worker_ready(struct supervisor *supervisor)
 	if (supervisor->proven_fd >= 0 && supervisor->proven_fd != supervisor->program_fd)
 		close(supervisor->proven_fd);
 	supervisor->proven_fd = supervisor->program_fd;
-	return supervisor->ready_fd >= 0 && hook_tell(supervisor, WORKER_READY);
+	if (supervisor->ready_fd < 0)
+		return 0;
+	supervisor->started = true;
+	herald_started(supervisor->what->herald);
+	return hook_tell(supervisor, WORKER_READY) ? 1 : 0;
 }
 
 static int message_handle(struct supervisor *supervisor)
@@ -333,16 +339,23 @@ static int turn(struct supervisor *supervisor)
 		{supervisor->what->end_fd, POLLIN, 0},
 		{supervisor->worker.pid_fd, POLLIN, 0},
 		{supervisor->worker.pipe_fd, POLLIN, 0},
+		{supervisor->what->herald->fd, POLLIN, 0},
 	};
 	if (supervisor->gone_ms && wait_ms > LOCK_PAUSE_MS)
 		wait_ms = LOCK_PAUSE_MS;
 	count = poll(watched, sizeof(watched) / sizeof(*watched), (int)wait_ms);
 	if (count < 0)
 		return wait_failed(supervisor);
-	if (watched[1].revents)
+	if (watched[1].revents) {
+		supervisor->reason = "stopped";
 		return 0;
-	if ((supervisor->gone_ms || watched[0].revents) && member_ended(supervisor))
+	}
+	if ((supervisor->gone_ms || watched[0].revents) && member_ended(supervisor)) {
+		supervisor->reason = "exited";
 		return 0;
+	}
+	if (watched[4].revents)
+		herald_hear(supervisor->what->herald);
 	if (watched[3].revents) /* first what it has said, then how it ended */
 		return message_handle(supervisor) ? 1 : -1;
 	if (watched[2].revents)
@@ -361,6 +374,7 @@ int supervise(const struct supervision *supervision)
 		.proven_fd = -1,
 		.ready_fd = supervision->ready_fd,
 		.init_fd = supervision->init_fd,
+		.reason = "failed",
 	};
 	int status;
 
@@ -368,5 +382,7 @@ int supervise(const struct supervision *supervision)
 		status = turn(&supervisor);
 	while (status < 0);
 	worker_end(&supervisor.worker, END_PATIENCE_MS);
+	if (supervisor.started)
+		herald_exited(supervision->herald, supervisor.reason);
 	return status;
 }

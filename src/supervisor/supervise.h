@@ -3,6 +3,7 @@
 #define SUPERVISOR_SUPERVISE_H
 
 #include "state/bundle.h"
+#include "supervisor/herald.h"
 #include "supervisor/sockets.h"
 
 struct supervision {
@@ -12,6 +13,7 @@ struct supervision {
 	bool audit;
 	const struct bundle *bundle;
 	const struct sockets *sockets;
+	struct herald *herald;
 	int init_fd;  /* a pidfd of the container's init, of the first one in the namespace; taken */
 	int end_fd;   /* readable when the process is to end */
 	int ready_fd; /* "ready" or "error: TEXT" goes there; taken */

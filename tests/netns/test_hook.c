@@ -255,7 +255,7 @@ static void a_container_gets_rules_a_forwarder_and_records(void **context)
 	seen = file_content("seen");
 	assert_ptr_equal(strstr(seen, "--worker "), seen);
 	assert_non_null(strstr(seen, "/libexec/terok-shield-proxy --bundle "));
-	assert_non_null(strstr(seen, "/bundle --container web --via host --audit "));
+	assert_non_null(strstr(seen, "/bundle --container web --via host --id 0123456789ab --hub  --meta  --audit "));
 	assert_null(strstr(seen, "LD_SECRET"));
 	assert_non_null(strstr(seen, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"));
 	assert_non_null(strstr(seen, "0\n1\n2\n3\n4\n5\n6\n7\n")); /* 7: ls itself, on the folder */
@@ -269,6 +269,43 @@ static void a_container_gets_rules_a_forwarder_and_records(void **context)
 	assert_true(audit_has("198.0.0.0/8"));
 	assert_true(audit_has("very large network allowed"));
 	assert_false(audit_has("203.0.113.0/24"));
+}
+
+static void annotations_of_the_dossier_are_kept_and_its_file_is_named_to_the_forwarder(void **context)
+{
+	cleanup_free char *seen = NULL, *dossier = NULL, *path = NULL;
+
+	(void)context;
+	told.extra = "\"terok.shield.profiles\":\"a\",\"dossier.task\":\"7\\n\",\"dossier.meta_path\":\"/home/tb1/task.json\",";
+	hook_must("createRuntime");
+	dossier = file_content("bundle/" BUNDLE_DOSSIER);
+	assert_string_equal(dossier, "{\"task\":\"7\\\\x0a\"}\n");
+	path = file_content("bundle/" BUNDLE_META_PATH);
+	assert_string_equal(path, "/home/tb1/task.json\n");
+	seen = file_content("seen");
+	assert_non_null(strstr(seen, " --meta /home/tb1/task.json "));
+
+	/* The next container of the bundle says nothing of itself. */
+	told.extra = "\"terok.shield.profiles\":\"a\",";
+	hook_must("createRuntime");
+	assert_false(exists("bundle/" BUNDLE_DOSSIER));
+	assert_false(exists("bundle/" BUNDLE_META_PATH));
+}
+
+static void a_file_of_the_system_is_not_read_for_the_dossier(void **context)
+{
+	static const char *const paths[] = {"/etc/shadow", "/proc/self/environ", "/home/../etc/shadow", "task.json", "/home/a\\nb"};
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		char extra[256];
+
+		snprintf(extra, sizeof(extra), "\"terok.shield.profiles\":\"a\",\"dossier.meta_path\":\"%s\",", paths[i]);
+		told.extra = extra;
+		hook_must("createRuntime");
+		assert_false(exists("bundle/" BUNDLE_META_PATH));
+		assert_true(audit_has("dossier.meta_path is not read"));
+	}
 }
 
 static void poststop_ends_the_forwarder_of_its_own_container_only(void **context)
@@ -599,7 +636,7 @@ static void break_older_format(void)
 }
 static void break_newer_format(void)
 {
-	file_make("bundle/" BUNDLE_SETTINGS, "{\"format\":3,\"version\":\"" SHIELD_VERSION "\",\"container\":\"web\"}", 0600);
+	file_make("bundle/" BUNDLE_SETTINGS, "{\"format\":4,\"version\":\"" SHIELD_VERSION "\",\"container\":\"web\"}", 0600);
 }
 static void break_list_owner(void)
 {
@@ -720,8 +757,8 @@ static const struct failure {
 	{"container of another version", break_version_of_container, "made for terok-shield 0.9.9", false},
 	{"bundle of another version", break_version_of_bundle, "written by terok-shield 0.9.9", false},
 	{"bundle of a newer version", break_newer_version_of_bundle, "written by terok-shield 99.0.0", false},
-	{"bundle of an older format", break_older_format, "has format 1, this program reads 2", false},
-	{"bundle of a newer format", break_newer_format, "has format 3, this program reads 2", false},
+	{"bundle of an older format", break_older_format, "has format 1, this program reads 3", false},
+	{"bundle of a newer format", break_newer_format, "has format 4, this program reads 3", false},
 	{"settings with a wrong octet", break_settings_octet, "settings.json: its checksum is not right", false},
 	{"the networks of another run", break_other_allowed, "profile.allowed: it is not the one that settings.json was written with",
 		false},
@@ -868,6 +905,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_container_gets_rules_a_forwarder_and_records),
+		TEST(annotations_of_the_dossier_are_kept_and_its_file_is_named_to_the_forwarder),
+		TEST(a_file_of_the_system_is_not_read_for_the_dossier),
 		TEST(poststop_ends_the_forwarder_of_its_own_container_only),
 		TEST(poststop_kills_a_forwarder_that_does_not_listen),
 		TEST(poststop_of_a_bundle_that_is_gone_is_no_error_and_of_a_refused_one_is),

@@ -340,7 +340,7 @@ const char *rig_forwarder(struct rig *rig)
 		if (descriptor_arrange(from, FORWARDER_DESCRIPTORS_END - FORWARDER_NETNS, FORWARDER_NETNS))
 			_exit(126);
 		execl(supervisor, "terok-shield-supervisor", "--worker", worker, "--bundle", rig->folder, "--container", "rig", "--via", settings_via_name(rig->settings.via),
-		      rig->settings.audit ? "--audit" : NULL, NULL);
+		      "--id", RIG_ID, "--hub", rig->settings.hub, "--meta", rig->meta ? rig->meta : "", rig->settings.audit ? "--audit" : NULL, NULL);
 		_exit(127);
 	}
 	close(ready[1]);

@@ -17,6 +17,7 @@
 #define RIG_UPSTREAM_PORT 5300
 #define RIG_FOLDER_MAX    64
 #define RIG_STALE_MAX     64
+#define RIG_ID            "0123456789ab" /* the container's short id */
 
 /* Writes the answer to a query (both without TCP's length prefix) into out (65535 octets). Returns its length; 0: no answer. */
 typedef size_t rig_answer(void *context, const uint8_t *query, size_t length, bool tcp, uint8_t *out);
@@ -27,6 +28,7 @@ struct rig {
 	struct settings settings;
 	pid_t init;
 	pid_t proxy;	    /* the forwarder's supervisor */
+	const char *meta;   /* the file of its dossier; NULL: none */
 	const char *worker; /* the worker's program; NULL: the one beside the test program */
 	int init_pidfd, inside_fd, outside_fd;
 	/* the scripted upstream */

@@ -74,6 +74,7 @@ static void annotations_that_make_no_sense_are_refused(void **unused)
 		{PLAIN(CONTAINERD ",\"terok.shield.profiles\":[]"), "not a string", -EINVAL},
 		{PLAIN(CONTAINERD ",\"terok.shield.state_dir\":\"/x\""), "may set profiles and ports only", -EPERM},
 		{PLAIN(CONTAINERD ",\"terok.shield.sandbox\":\"" ID "\""), "may set profiles and ports only", -EPERM},
+		{PLAIN(CONTAINERD ",\"dossier.meta_path\":\"/home/a.json\""), "a file of the node", -EPERM},
 		{PLAIN(CONTAINERD ",\"terok.shield.\":\"\""), "may set profiles and ports only", -EPERM},
 		{PLAIN(CONTAINERD ",\"\\u0074erok.shield.name\":\"x\""), "may set profiles and ports only", -EPERM},
 		{"{\"annotations\":{" CONTAINERD "}}", "\"process\" is missing", -EINVAL},

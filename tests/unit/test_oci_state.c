@@ -39,6 +39,22 @@ static void a_state_as_crun_writes_it_is_read(void **context)
 	assert_int_equal(error.code, 0);
 }
 
+static void what_annotations_say_of_a_container_is_one_object(void **context)
+{
+	static struct oci_state state;
+	struct error error = {0};
+
+	(void)context;
+	assert_int_equal(
+		state_parse(&state,
+			"{\"id\":\"a\",\"status\":\"created\",\"bundle\":\"/b\",\"annotations\":{\"dossier.task\":\"7\",\"dossier\":\"no\","
+			"\"dossier.\":\"no\",\"dossier.meta_path\":\"/m.json\",\"dossier.name\":\"a\\u001b[2J\",\"other\":\"no\"}}",
+			&error),
+		0);
+	assert_string_equal(state.annotations.dossier, "{\"task\":\"7\",\"name\":\"a\\\\x1b[2J\"}");
+	assert_string_equal(state.annotations.meta_path, "/m.json");
+}
+
 static void a_stopped_container_needs_no_pid_and_no_annotations(void **context)
 {
 	struct oci_state state;
@@ -228,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_state_as_crun_writes_it_is_read),
+		cmocka_unit_test(what_annotations_say_of_a_container_is_one_object),
 		cmocka_unit_test(a_stopped_container_needs_no_pid_and_no_annotations),
 		cmocka_unit_test(a_state_with_a_wrong_field_is_refused_and_the_field_is_named),
 		cmocka_unit_test(a_nul_octet_in_a_document_is_refused),
