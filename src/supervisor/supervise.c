@@ -68,8 +68,8 @@ struct supervisor {
 	unsigned silent;   /* ticks since it was heard */
 	bool hung;         /* it was killed for that */
 	bool kept;
-	bool started;			   /* the hub was told that the container is there */
-	const char *reason;		   /* why there is nobody to have a forwarder any more */
+	bool started;                      /* the hub was told that the container is there */
+	const char *reason;                /* why there is nobody to have a forwarder any more */
 	char said[WORKER_MESSAGE_MAX + 1]; /* why it cannot start */
 };
 
