@@ -26,13 +26,17 @@ static cJSON *object_parse(const struct dossier_source *source)
 /* False without memory. */
 static bool member_put(cJSON *to, const cJSON *member)
 {
-	cleanup_free char *key = field_clean(member->string, DOSSIER_KEY_MAX);
+	cleanup_free char *key = field_clean(member->string, DOSSIER_KEY_MAX); /* may be longer than what it was made from */
 	cleanup_free char *value = field_clean(member->valuestring, DOSSIER_VALUE_MAX);
 	cJSON *string = key && value ? cJSON_CreateString(value) : NULL;
 	bool done;
 
 	if (!string)
 		return false;
+	if (strlen(key) > DOSSIER_KEY_MAX) {
+		cJSON_Delete(string);
+		return true;
+	}
 	if (cJSON_GetObjectItemCaseSensitive(to, key))
 		done = cJSON_ReplaceItemInObjectCaseSensitive(to, key, string);
 	else if (cJSON_GetArraySize(to) < DOSSIER_MEMBERS_MAX)
@@ -54,9 +58,7 @@ static bool source_put(cJSON *to, const struct dossier_source *source)
 
 	cJSON_ArrayForEach(member, from)
 	{
-		size_t length = strlen(member->string);
-
-		if (done && cJSON_IsString(member) && length > 0 && length <= DOSSIER_KEY_MAX)
+		if (done && cJSON_IsString(member) && *member->string)
 			done = member_put(to, member);
 	}
 	cJSON_Delete(from);

@@ -10,7 +10,7 @@
 
 #define DOSSIER_MAX         2048 /* octets of the object as text, with its NUL */
 #define DOSSIER_MEMBERS_MAX 32
-#define DOSSIER_KEY_MAX     64  /* octets; a longer one is left out */
+#define DOSSIER_KEY_MAX     64  /* octets as they are printed; a longer one is left out */
 #define DOSSIER_VALUE_MAX   256 /* octets; of a longer one the rest is left out */
 #define DOSSIER_PREFIX      "dossier."
 #define DOSSIER_META_PATH   DOSSIER_PREFIX "meta_path"

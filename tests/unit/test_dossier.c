@@ -62,6 +62,23 @@ static void nothing_in_it_speaks_to_a_terminal(void **state)
 	assert_string_equal(merged, "{\"k\\\\x1b\":\"\\\\x1b[2J\xc3\xbc\\\\xff\\\\xe2\\\\x80\\\\xae\\\\x0a\"}");
 }
 
+/* The hook merges once, and the supervisor what came out of that once more. */
+static void what_came_out_comes_out_again(void **state)
+{
+	cleanup_text struct text text = {0};
+	cleanup_free char *merged = NULL, *again = NULL;
+
+	(void)state;
+	text_add(&text, "{\"k\xff\":\"v\x1b\",\"");
+	for (unsigned i = 0; i < 20; i++)
+		text_add(&text, "\xff"); /* four octets each, once they are escaped */
+	text_add(&text, "\":\"too long\"}");
+	merged = dossier_merge(source(text.data), source(NULL));
+	assert_string_equal(merged, "{\"k\\\\xff\":\"v\\\\x1b\"}");
+	again = dossier_merge(source(merged), source(NULL));
+	assert_string_equal(again, merged);
+}
+
 static void its_size_is_bounded(void **state)
 {
 	cleanup_text struct text many = {0}, large = {0};
@@ -95,6 +112,7 @@ int main(void)
 		cmocka_unit_test(members_that_are_strings_are_merged_and_the_files_count_for_more),
 		cmocka_unit_test(a_source_that_is_no_object_gives_nothing),
 		cmocka_unit_test(nothing_in_it_speaks_to_a_terminal),
+		cmocka_unit_test(what_came_out_comes_out_again),
 		cmocka_unit_test(its_size_is_bounded),
 	};
 
