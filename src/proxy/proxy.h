@@ -111,6 +111,7 @@ struct events;
 struct ledger;
 struct ledger_file;
 struct listen;
+struct listen_sockets;
 struct outbox;
 struct packets;
 struct pendings;
@@ -147,6 +148,7 @@ struct proxy {
 	uint64_t counters[COUNTER_COUNT];
 	struct latency latencies[DURATION_COUNT];
 	int64_t turn_ns; /* when the first query or answer of this turn came up; 0: none has */
+	unsigned seconds; /* that have passed */
 	bool landlocked; /* the kernel has Landlock, and it is in force */
 	int64_t retire_ms; /* when it was told to retire; 0 */
 	int64_t fault_noted_ms; /* when an `error` was last written to the audit log */
@@ -154,6 +156,16 @@ struct proxy {
 
 const char *counter_name(enum counter counter);
 const char *duration_name(enum duration duration);
+
+/* Makes the worker of what the supervisor has handed over (the descriptors of state/worker.h) and of the bundle, and takes over what the kernel's sets hold. proxy: all 0 but for
+ * the bundle, BUNDLE_INIT, and what was told at the start. Giving up privileges is the caller's. On an error the process is of no use. */
+int proxy_begin(struct proxy *proxy, const char *bundle_path, const struct listen_sockets *sockets, struct error *error);
+/* To be called after each turn of the loop. True when there is more to do at once, for which nobody waits. */
+bool proxy_turn_end(struct proxy *proxy);
+/* It was told to retire, and nobody waits for anything any more. */
+bool proxy_is_done(const struct proxy *proxy);
+/* Closes the descriptors too. */
+void proxy_end(struct proxy *proxy);
 
 /* The clock as it was when the first query or answer of this turn of the loop came up: read once a turn, however many there are. */
 int64_t proxy_turn_ns(struct proxy *proxy);
