@@ -8,18 +8,27 @@
 /* What a test set; negative while the real clocks are asked. */
 static int64_t fake_now_ms = -1;
 static int64_t fake_wall_s = -1;
+static int64_t fake_suspended_ms;
 
 /* By how much the wall clock has been ahead of CLOCK_BOOTTIME at most. */
 static int64_t ahead_ms = INT64_MIN;
 
-int64_t clock_now_ms(void)
+static int64_t clock_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	if (fake_now_ms >= 0)
-		return fake_now_ms;
-	clock_gettime(CLOCK_BOOTTIME, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_now_ms(void)
+{
+	return fake_now_ms >= 0 ? fake_now_ms : clock_ms(CLOCK_BOOTTIME);
+}
+
+int64_t clock_awake_ms(void)
+{
+	return fake_now_ms >= 0 ? fake_now_ms - fake_suspended_ms : clock_ms(CLOCK_MONOTONIC);
 }
 
 int64_t clock_now_ns(void)
@@ -34,12 +43,7 @@ int64_t clock_now_ns(void)
 
 static int64_t wall_ms(void)
 {
-	struct timespec now;
-
-	if (fake_wall_s >= 0)
-		return fake_wall_s * 1000;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return fake_wall_s >= 0 ? fake_wall_s * 1000 : clock_ms(CLOCK_REALTIME);
 }
 
 int64_t clock_wall_s(void)
@@ -91,4 +95,9 @@ void clock_fake(int64_t now_ms, int64_t wall_s)
 		ahead_ms = INT64_MIN;
 	fake_now_ms = now_ms;
 	fake_wall_s = wall_s;
+}
+
+void clock_fake_suspended(int64_t suspended_ms)
+{
+	fake_suspended_ms = suspended_ms;
 }

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Milliseconds of CLOCK_BOOTTIME. It counts time spent suspended, while the jiffies behind the
- * kernel's set timeouts do not: an element lives at least as long as we believe. */
+/* Milliseconds of CLOCK_BOOTTIME. It counts time spent suspended, as the TTLs of others do. */
 int64_t clock_now_ms(void);
+
+/* Milliseconds of CLOCK_MONOTONIC, which stands still while the machine is suspended, as the jiffies behind the kernel's set timeouts do. For what is believed of these. */
+int64_t clock_awake_ms(void);
 
 /* Nanoseconds of CLOCK_MONOTONIC, for durations that are short and decide nothing. It has nothing to do with clock_now_ms(): time spent suspended is left out. */
 int64_t clock_now_ns(void);
@@ -27,5 +29,7 @@ int clock_wall_parse(const char *text, int64_t *wall_s);
 
 /* Tests: from now on all clocks return what was set; a negative value ends the pretence. */
 void clock_fake(int64_t now_ms, int64_t wall_s);
+/* So much of the faked time was spent suspended. */
+void clock_fake_suspended(int64_t suspended_ms);
 
 #endif

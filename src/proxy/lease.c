@@ -10,6 +10,7 @@
 
 #define SLOTS_FIRST 256
 #define SWEEP_PARTS 8
+#define SWEEP_AFTER_MS 1000 /* an element ends a little later than its lease; one that is believed gone and is not would keep its timeout on older kernels */
 
 struct lease_name {
 	struct lease_name *next; /* asked for before this one */
@@ -124,7 +125,7 @@ void leases_watch(struct leases *leases, const struct leases_watcher *watcher)
 
 static void lease_tell(const struct leases *leases, const struct lease *lease, enum lease_change change, const struct name *name)
 {
-	int64_t left_ms = change == LEASE_ENDED ? 0 : lease->expires_ms - clock_now_ms();
+	int64_t left_ms = change == LEASE_ENDED ? 0 : lease->expires_ms - clock_awake_ms();
 	struct name first;
 
 	if (!leases->watcher)
@@ -240,7 +241,7 @@ static int staging_add(struct leases *leases, const struct staging *staging)
 
 int lease_ensure(struct leases *leases, const struct setwriter_key *key, const struct name *name, uint32_t ttl_s, unsigned owner, bool *staged)
 {
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = clock_awake_ms();
 	int64_t until_ms = now_ms + (int64_t)(ttl_s + LEASE_GRACE_S) * 1000;
 	char comment[NAME_TEXT_MAX];
 	struct staging *staging;
@@ -475,7 +476,7 @@ static int surplus_add(struct surplus *surplus, const struct setwriter_key *key)
 static int adopt_element(void *context, const struct setwriter_element *element)
 {
 	struct adoption *adoption = context;
-	int64_t expires_ms = clock_now_ms() + (int64_t)element->expires_ms;
+	int64_t expires_ms = clock_awake_ms() + (int64_t)element->expires_ms;
 	struct lease *lease;
 	struct name name;
 	int result = 0;
@@ -541,14 +542,14 @@ int leases_adopt(struct leases *leases)
 void leases_sweep(struct leases *leases)
 {
 	size_t part = leases->slot_count / SWEEP_PARTS, end = leases->sweep_next + part;
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = clock_awake_ms();
 
 	if (end > leases->slot_count)
 		end = leases->slot_count;
 	for (size_t i = leases->sweep_next; i < end;) {
 		struct lease *lease = &leases->slots[i];
 
-		if (!lease->used || lease->staged || lease->expires_ms >= now_ms) {
+		if (!lease->used || lease->staged || lease->expires_ms + SWEEP_AFTER_MS >= now_ms) {
 			i++;
 			continue;
 		}
@@ -607,7 +608,7 @@ int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void 
 {
 	struct renewal renewal = {
 		.leases = leases,
-		.before_ms = clock_now_ms() + (int64_t)within_s * 1000,
+		.before_ms = clock_awake_ms() + (int64_t)within_s * 1000,
 		.due = due,
 		.context = context,
 	};
@@ -642,7 +643,7 @@ static size_t lease_names(const struct lease *lease, int64_t now_ms, struct name
 size_t leases_names(const struct leases *leases, const struct addr *addr, struct name *names, size_t max, uint32_t *ttl_s)
 {
 	size_t mask = leases->slot_count - 1, count = 0;
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = clock_awake_ms();
 
 	*ttl_s = UINT32_MAX;
 	for (size_t i = addr_hash(leases, addr) & mask; leases->slots[i].used; i = (i + 1) & mask) {

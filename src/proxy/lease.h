@@ -4,7 +4,7 @@
  * of each answer before the answer goes out. When the lease outlives the answer nothing happens; otherwise the element is staged in the set writer's batch, and
  * leases_commit() writes the batch. Until the kernel has acknowledged it the lease counts as unknown, so a failed commit leaves nothing believed that
  * is not so: the next answer with that address writes it again. leases_doubt() makes all of them unknown, for when somebody else has touched the
- * table. Beliefs err in one direction only: the clock counts suspended time and the kernel's does not, so a lease ends before its element does.
+ * table. Beliefs err in one direction only: a lease counts from before the batch was sent, on a clock that stands still when the kernel's does, and so ends a little before its element.
  *
  * Each lease remembers the names that brought it, so that a name which is denied takes away what no other allowed name needs.
  *

@@ -27,8 +27,13 @@ static void a_test_may_hold_the_clocks_and_let_them_go(void **state)
 	assert_int_equal(clock_now_ms(), 5);
 	assert_int_equal(clock_now_ns(), 5000000);
 	assert_int_equal(clock_wall_s(), 7);
+	assert_int_equal(clock_awake_ms(), 5);
+	clock_fake_suspended(3);
+	assert_int_equal(clock_awake_ms(), 2);
+	clock_fake_suspended(0);
 	clock_fake(-1, -1);
 	assert_true(clock_now_ms() >= before);
+	assert_true(clock_awake_ms() <= clock_now_ms());
 	assert_int_not_equal(clock_now_ns(), 5000000);
 	assert_true(clock_wall_s() > 1700000000);
 }
