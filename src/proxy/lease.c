@@ -23,9 +23,9 @@ struct lease_name {
 struct lease {
 	struct setwriter_key key;
 	bool used;
-	bool staged;	       /* in the batch, not yet acknowledged */
+	bool staged;	       /* in the batch, not yet acknowledged, until staged_ms */
 	bool known;	       /* the kernel acknowledged it until expires_ms */
-	int64_t expires_ms;
+	int64_t expires_ms, staged_ms;
 	uint64_t packets;      /* of the element, when last looked at for a renewal */
 	uint64_t counted_packets, counted_bytes; /* of the element, as far as they were told */
 	struct lease_name *names;
@@ -269,6 +269,11 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 		.owner = owner,
 		.renew = lease->known || lease->staged || lease->expires_ms,
 	};
+	/* another name, in this batch or in one on the way, may have wanted it for longer: the last addition counts */
+	if (lease->staged && lease->staged_ms > staging->expires_ms)
+		staging->expires_ms = lease->staged_ms;
+	if (lease->known && lease->expires_ms > staging->expires_ms)
+		staging->expires_ms = lease->expires_ms;
 	staging->timeout_ms = (uint64_t)(staging->expires_ms - now_ms);
 	if (name_to_text(name, comment) <= SETWRITER_COMMENT_MAX)
 		strcpy(staging->comment, comment); /* a longer one is left out rather than cut: a cut name would be another name */
@@ -285,6 +290,7 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 		return result;
 	leases->staged_count++;
 	lease->staged = true;
+	lease->staged_ms = staging->expires_ms;
 	*staged = true;
 	return 0;
 }

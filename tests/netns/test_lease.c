@@ -343,6 +343,20 @@ static void only_a_lease_through_which_packets_went_is_due(void **state)
 	assert_int_equal(dues, 1);
 }
 
+/* A browser asks for several names of one server at once. */
+static void of_two_names_in_a_batch_an_address_gets_the_longer_lifetime(void **state)
+{
+	bool staged = false;
+	uint64_t expires_ms;
+
+	(void)state;
+	assert_int_equal(ensure(1, "good.long.test", 3600, 0, &staged), 0);
+	assert_int_equal(ensure(1, "good.short.test", 20, 1, &staged), 0);
+	assert_int_equal(leases_commit(leases), 0);
+	assert_true(kernel_has(1, &expires_ms));
+	assert_true(expires_ms > 3600 * 1000);
+}
+
 /* The kernel's timeouts stand still, and on older kernels an element that is thought to be gone would keep the one it has. */
 static void what_the_kernel_holds_after_a_suspension_is_not_forgotten(void **state)
 {
@@ -422,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_more_than_can_be_known_is_deleted, setup, teardown),
 		cmocka_unit_test_setup_teardown(leases_that_ended_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_lease_through_which_packets_went_is_due, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_two_names_in_a_batch_an_address_gets_the_longer_lifetime, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_kernel_holds_after_a_suspension_is_not_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_address_tells_the_names_that_brought_it_under_any_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_number_of_leases_is_bounded, setup, teardown),
