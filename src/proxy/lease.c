@@ -597,6 +597,8 @@ static int renewal_look(void *context, const struct setwriter_element *element)
 	if (!lease->used)
 		return 0;
 	traffic_tell(renewal->leases, lease, element);
+	if (element->packets < lease->packets) /* a new element's: on older kernels a renewal makes one */
+		lease->packets = 0;
 	moved = element->packets > lease->packets;
 	if (lease->expires_ms >= renewal->before_ms || !moved)
 		return 0;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "fw/nft.h"
+#include "fw/setwriter_parse.h"
 #include "policy/rule.h"
 #include "proxy/lease.h"
 
@@ -343,6 +344,26 @@ static void only_a_lease_through_which_packets_went_is_due(void **state)
 	assert_int_equal(dues, 1);
 }
 
+static void a_connection_that_became_slow_is_due_after_a_renewal_on_older_kernels(void **state)
+{
+	bool staged = false;
+
+	(void)state;
+	setwriter_fake_old_kernel(writer);
+	assert_int_equal(nft_apply("add chain inet terok_shield out { type filter hook output priority 0; }; add rule inet terok_shield out ip daddr @learned_v4 drop", NULL), 0);
+	assert_int_equal(ensure(1, "good.used.test", 60, 0, &staged), 0);
+	assert_int_equal(leases_commit(leases), 0);
+	assert_int_not_equal(system("ping -c 3 -i 0.2 -W 1 198.51.0.1 >/dev/null 2>&1"), 0);
+	assert_int_equal(leases_renewable(leases, 600, note_due, NULL), 0);
+	assert_int_equal(dues, 1);
+	clock_fake(now_ms += 60000, 0);
+	assert_int_equal(ensure(1, "good.used.test", 60, 0, &staged), 0); /* a new element, whose counter starts anew */
+	assert_int_equal(leases_commit(leases), 0);
+	assert_int_not_equal(system("ping -c 1 -W 1 198.51.0.1 >/dev/null 2>&1"), 0);
+	assert_int_equal(leases_renewable(leases, 600, note_due, NULL), 0);
+	assert_int_equal(dues, 2);
+}
+
 /* A browser asks for several names of one server at once. */
 static void of_two_names_in_a_batch_an_address_gets_the_longer_lifetime(void **state)
 {
@@ -436,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_more_than_can_be_known_is_deleted, setup, teardown),
 		cmocka_unit_test_setup_teardown(leases_that_ended_are_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_a_lease_through_which_packets_went_is_due, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_connection_that_became_slow_is_due_after_a_renewal_on_older_kernels, setup, teardown),
 		cmocka_unit_test_setup_teardown(of_two_names_in_a_batch_an_address_gets_the_longer_lifetime, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_kernel_holds_after_a_suspension_is_not_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_address_tells_the_names_that_brought_it_under_any_port, setup, teardown),
