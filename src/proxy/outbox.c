@@ -173,10 +173,9 @@ void outbox_flush(struct proxy *proxy)
 
 	if (!outbox->count)
 		return;
-	if (outbox->staged) {
-		leases_commit(proxy->leases);
+	leases_commit(proxy->leases); /* also what was staged for an answer that then was withheld: nothing stays in the writer */
+	if (outbox->staged)
 		sets_measure(proxy);
-	}
 	for (unsigned i = 0; i < outbox->count; i++)
 		if (outbox->letters[i].failed)
 			letter_fail(outbox, &outbox->letters[i]);

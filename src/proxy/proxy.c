@@ -151,8 +151,10 @@ static void second_passed(evutil_socket_t fd, short what, void *context)
 	reached_second(proxy->reached);
 	activity_save(proxy);
 	ends_look(proxy);
-	if (++proxy->seconds % RENEW_EVERY_S == 0 && !proxy->retire_ms)
-		leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
+	if (++proxy->seconds % RENEW_EVERY_S || proxy->retire_ms)
+		return;
+	outbox_flush(proxy); /* nothing may be staged in the writer then, or nothing is renewed */
+	leases_renewable(proxy->leases, RENEW_WITHIN_S, renewal_ask, proxy);
 }
 
 /* The events that live as long as the process. */
