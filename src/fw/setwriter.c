@@ -104,8 +104,9 @@ static void put_comment(struct nlmsghdr *message, const char *comment)
 	mnl_attr_put(message, NFTA_SET_ELEM_USERDATA, 2 + length + 1, udata);
 }
 
-/* timeout_ms 0 and comment NULL: without. */
-static void put_element(struct nlmsghdr *message, const struct element *element, uint64_t timeout_ms, const char *comment)
+/* timeout_ms 0 and comment NULL: without. expires_ms: what is left of the timeout. */
+static void put_element(
+	struct nlmsghdr *message, const struct element *element, uint64_t timeout_ms, uint64_t expires_ms, const char *comment)
 {
 	struct nlattr *list, *item, *key;
 
@@ -116,19 +117,22 @@ static void put_element(struct nlmsghdr *message, const struct element *element,
 	key = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
 	mnl_attr_put(message, NFTA_DATA_VALUE, element->key_length, element->key);
 	mnl_attr_nest_end(message, key);
-	if (timeout_ms)
+	if (timeout_ms) {
 		mnl_attr_put_u64(message, NFTA_SET_ELEM_TIMEOUT, htobe64(timeout_ms));
+		mnl_attr_put_u64(message, NFTA_SET_ELEM_EXPIRATION, htobe64(expires_ms));
+	}
 	if (comment)
 		put_comment(message, comment);
 	mnl_attr_nest_end(message, item);
 	mnl_attr_nest_end(message, list);
 }
 
-static void collect_addition(struct setwriter *writer, const struct element *element, uint64_t timeout_ms, const char *comment)
+static void collect_addition(
+	struct setwriter *writer, const struct element *element, uint64_t timeout_ms, uint64_t expires_ms, const char *comment)
 {
 	struct nlmsghdr *message = message_start(writer, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 
-	put_element(message, element, timeout_ms, comment);
+	put_element(message, element, timeout_ms, expires_ms, comment);
 	message_end(writer, message);
 }
 
@@ -136,7 +140,7 @@ static void collect_deletion(struct setwriter *writer, const struct element *ele
 {
 	struct nlmsghdr *message = message_start(writer, NFT_MSG_DELSETELEM, 0);
 
-	put_element(message, element, 0, NULL);
+	put_element(message, element, 0, 0, NULL);
 	message_end(writer, message);
 }
 
@@ -281,10 +285,10 @@ int setwriter_add(struct setwriter *writer, const struct setwriter_key *key, uin
 		return -ENOBUFS;
 	if (replace) {
 		/* The first addition is for the deletion, which would fail if there were no element. */
-		collect_addition(writer, &element, timeout_ms, comment);
+		collect_addition(writer, &element, timeout_ms, timeout_ms, comment);
 		collect_deletion(writer, &element);
 	}
-	collect_addition(writer, &element, timeout_ms, comment);
+	collect_addition(writer, &element, timeout_ms, timeout_ms, comment);
 	return 0;
 }
 
@@ -316,7 +320,7 @@ static int get_element(
 	if (writer->used)
 		return -EBUSY; /* the buffer holds a batch */
 	message = message_put(writer, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, NLM_F_ACK);
-	put_element(message, element, 0, NULL);
+	put_element(message, element, 0, 0, NULL);
 	message_end(writer, message);
 	listing.sequence = writer->sequence;
 	return list(writer, &listing);
@@ -409,15 +413,15 @@ static int probe(struct setwriter *writer)
 	collect_table(writer, NFT_MSG_DELTABLE, table);
 	collect_table(writer, NFT_MSG_NEWTABLE, table);
 	collect_probe_set(writer, table);
-	collect_addition(writer, &element, PROBE_TIMEOUT_MS, NULL);
+	collect_addition(writer, &element, PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS / 2, NULL);
 	result = setwriter_commit(writer);
 	if (result)
 		return result;
-	collect_addition(writer, &element, 2 * PROBE_TIMEOUT_MS, NULL);
+	collect_addition(writer, &element, PROBE_TIMEOUT_MS, PROBE_TIMEOUT_MS, NULL);
 	result = setwriter_commit(writer);
 	if (!result)
 		result = get_element(writer, &element, ADDR_V4, false, &found);
-	writer->renews = found.expires_ms > PROBE_TIMEOUT_MS;
+	writer->renews = found.expires_ms > PROBE_TIMEOUT_MS / 2;
 	collect_table(writer, NFT_MSG_DELTABLE, table);
 	removed = setwriter_commit(writer);
 	return result ? result : removed;

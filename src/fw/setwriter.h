@@ -5,7 +5,8 @@
  * commit is synchronous and takes some microseconds, whatever the size of the set. The transaction is atomic: all elements or none. No
  * allocation after open.
  *
- * Adding an element that exists renews its timeout on newer kernels; on older ones it is left as it is, and add, delete, add in one
+ * Adding an element that exists renews its timeout on newer kernels, when what is left of it (NFTA_SET_ELEM_EXPIRATION) is said too: with
+ * the timeout alone they change nothing when it is the one that the element has. On older kernels it is left as it is, and add, delete, add in one
  * batch does it. Which kind this kernel is, is found out at open, in a table of its own that is removed again.
  */
 #ifndef FW_SETWRITER_H

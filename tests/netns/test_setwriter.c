@@ -112,6 +112,24 @@ static void adding_again_with_renew_renews_the_timeout(void **unused)
 	assert_in_range(lifetime(&key), 4000, 5000);
 }
 
+/* As most renewals are. */
+static void adding_again_with_the_same_timeout_renews_it_too(void **unused)
+{
+	struct setwriter_key key = key_of("198.51.100.10", 0, 0);
+
+	(void)unused;
+	for (unsigned i = 0; i < 2; i++) {
+		add(&key, 60000, "a.test");
+		assert_int_equal(setwriter_commit(writer), 0);
+		assert_in_range(lifetime(&key), 59800, 60000);
+		usleep(400 * 1000);
+	}
+	add(&key, 30000, "a.test");
+	add(&key, 60000, "a.test"); /* the last one counts, though it is what the element has */
+	assert_int_equal(setwriter_commit(writer), 0);
+	assert_in_range(lifetime(&key), 59800, 60000);
+}
+
 static void on_an_old_kernel_renewing_replaces_the_element_in_one_batch(void **unused)
 {
 	struct setwriter_key key = key_of("198.51.100.10", 0, 0);
@@ -120,6 +138,7 @@ static void on_an_old_kernel_renewing_replaces_the_element_in_one_batch(void **u
 	setwriter_fake_old_kernel(writer);
 	assert_false(setwriter_renews(writer));
 	adding_again_with_renew_renews_the_timeout(NULL);
+	adding_again_with_the_same_timeout_renews_it_too(NULL);
 	/* By what the kernel does and not by ours: an addition without renewal keeps its comment, a replacement brings its own. */
 	add(&key, 60000, "second.test");
 	assert_int_equal(setwriter_commit(writer), 0);
@@ -356,6 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_kind_of_key_is_in_its_set_after_commit),
 		TEST(adding_again_with_renew_renews_the_timeout),
+		TEST(adding_again_with_the_same_timeout_renews_it_too),
 		TEST(on_an_old_kernel_renewing_replaces_the_element_in_one_batch),
 		TEST(an_element_is_gone_after_its_timeout),
 		TEST(sixty_four_long_names_fit_one_batch_and_a_full_batch_says_so),
