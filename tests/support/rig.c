@@ -301,6 +301,8 @@ void rig_start(struct rig *rig, const char *domains, const char *networks, rig_a
 	init_start(rig);
 	bundle_make(rig, domains, networks);
 	ruleset_start(rig);
+	if (!answer)
+		return;
 	upstream_sockets(rig, NULL);
 	upstream_start(rig);
 }
@@ -357,7 +359,8 @@ void rig_stop(struct rig *rig)
 	waitpid(rig->init, NULL, 0);
 	if (rig->proxy > 0)
 		waitpid(rig->proxy, NULL, 0);
-	upstream_stop(rig);
+	if (rig->answer)
+		upstream_stop(rig);
 	close(rig->init_pidfd);
 	close(rig->inside_fd);
 	close(rig->outside_fd);

@@ -50,6 +50,7 @@ void rig_folder_make(char path[RIG_FOLDER_MAX]);
 void rig_folder_remove(const char *path);
 
 /* Makes namespaces, bundle (domains: the text of profile.domains; networks: of profile.allowed), upstream; applies the ruleset inside. Does not start the forwarder.
+ * answer NULL: no upstream, for a test that has its own.
  * Settings may be changed before rig_forwarder(). Ends the test program with a message when something fails. */
 void rig_start(struct rig *rig, const char *domains, const char *networks, rig_answer *answer, void *context);
 /* Starts the forwarder from beside the test program: the supervisor, which starts its worker. Returns its first line: "ready" or "error: ...". */
