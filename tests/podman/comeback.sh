@@ -6,7 +6,8 @@ profile my =allowed.test
 printf 'reject: reset\n' | as "$user" tee "$configuration/config.yml" >/dev/null	# so that nothing waits for a retransmission
 judge_begin 198.51.100.10
 # A workload that attacks at once and all the time, and shows that an allowed name works.
-attack='while :; do timeout 1 wget -q -O- http://203.0.113.20/; timeout 1 nslookup out.test 203.0.113.53; done >/dev/null 2>&1 &'
+# without busybox's timeout: it leaves a process behind that nobody waits for, until there are as many as there may be
+attack='{ while :; do wget -T 1 -q -O- http://203.0.113.20/; done & while :; do nslookup out.test 203.0.113.53; done; } >/dev/null 2>&1 &'
 works='timeout 8 wget -q -O- http://allowed.test/'
 
 shielded() {	# SENTENCE : both halves of the policy hold

@@ -10,7 +10,8 @@ echo "SHIELD_SEED=${SHIELD_SEED:-$$}"
 profile my =allowed.test
 printf 'reject: reset\n' | as "$user" tee "$configuration/config.yml" >/dev/null
 judge_begin 198.51.100.10
-attack='while :; do timeout 1 wget -q -O- http://203.0.113.20/; timeout 1 nslookup out.test 203.0.113.53; done >/dev/null 2>&1 &'
+# without busybox's timeout: it leaves a process behind that nobody waits for, until there are as many as there may be
+attack='{ while :; do wget -T 1 -q -O- http://203.0.113.20/; done & while :; do nslookup out.test 203.0.113.53; done; } >/dev/null 2>&1 &'
 
 start() { shield run web --profiles my -- -d $image sh -c "$attack exec sleep 600"; }
 running() { [ "$(pod inspect -f '{{.State.Running}}' web 2>/dev/null)" = true ]; }
