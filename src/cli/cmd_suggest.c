@@ -122,6 +122,7 @@ static cJSON *line_json(const struct suggest *suggest, const struct suggest_line
 	output_add(object, "questions", cJSON_CreateNumber((double)line->questions), failed);
 	output_add(object, "attempts", cJSON_CreateNumber((double)line->attempts), failed);
 	output_add(object, "made", cJSON_CreateNumber((double)line->made), failed);
+	output_add(object, "shares_address", cJSON_CreateBool(line->shares_address), failed);
 	output_add(object, "first", cJSON_CreateString(clock_wall_text(when, sizeof(when), line->first)), failed);
 	output_add(object, "last", cJSON_CreateString(clock_wall_text(when, sizeof(when), line->last)), failed);
 	output_add(object, "warnings", warnings_json(line, failed), failed);

@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Connections are counted under one name; that it may have been another is for suggest. */
+static bool row_counts(const struct activity_row *row)
+{
+	return row->kind != ACTIVITY_SHARED;
+}
+
 static enum report_class row_class(const struct activity_row *row)
 {
 	if (row->kind == ACTIVITY_ADDRESS) /* in a learned set: an allowed name brought it */
@@ -188,8 +194,8 @@ int report_build(struct report *report, const struct policy *policy)
 	if (!report->destinations)
 		return -ENOMEM;
 	for (size_t i = 0; i < report->activity->count; i++)
-		row_convert(&report->destinations[i], &report->activity->rows[i]);
-	report->count = report->activity->count;
+		if (row_counts(&report->activity->rows[i]))
+			row_convert(&report->destinations[report->count++], &report->activity->rows[i]);
 	qsort(report->destinations, report->count, sizeof(*report->destinations), by_identity);
 	destinations_merge(report);
 	qsort(report->destinations, report->count, sizeof(*report->destinations), by_weight);

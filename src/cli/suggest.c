@@ -1,5 +1,5 @@
-/* From rows of the record to lines of a profile: see suggest.h. */
-#include "cli/suggest.h"
+/* From subjects to lines of a profile: see suggest.h. */
+#include "cli/suggest_subject.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,172 +10,6 @@
 
 #define PORT_TLS_DNS 853
 #define PORT_HTTPS   443
-
-/* ---- subjects ---- */
-
-struct ports {
-	struct policy_port list[SUGGEST_PORTS_MAX];
-	size_t count;
-	bool more;
-};
-
-/* All that the record says of a name, or of an address without one. */
-struct subject {
-	bool is_name;
-	struct name name;
-	struct addr addr;
-	uint64_t questions, attempts, made;
-	bool refused; /* a name was not answered, or a destination not let through; and not only before it learned */
-	bool inside;  /* the same, since it is an inside address */
-	bool denied;  /* all of it: by `deny`, or since the profile takes it out */
-	struct ports used, refused_at, tried; /* where connections were made, refused, or neither */
-	int64_t first, last;
-};
-
-struct subjects {
-	struct subject *list;
-	size_t count;
-	size_t unwritable; /* rows whose name no profile can hold */
-};
-
-static void port_add(struct ports *ports, uint16_t port, uint8_t protocol)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		if (ports->list[i].port == port && (port == 0 || ports->list[i].protocol == protocol))
-			return;
-	if (ports->count == SUGGEST_PORTS_MAX)
-		ports->more = true;
-	else
-		ports->list[ports->count++] = (struct policy_port){.port = port, .protocol = protocol};
-}
-
-static void ports_join(struct ports *to, const struct ports *from)
-{
-	for (size_t i = 0; i < from->count; i++)
-		port_add(to, from->list[i].port, from->list[i].protocol);
-	to->more = to->more || from->more;
-}
-
-/* A rule has TCP and UDP ports only; everything else needs the whole destination. */
-static void row_port_add(struct ports *ports, const struct activity_row *row)
-{
-	bool has_port = row->has_port && row->port && (row->protocol == IPPROTO_TCP || row->protocol == IPPROTO_UDP);
-	port_add(ports, has_port ? row->port : 0, row->protocol);
-}
-
-/* Names that a profile can hold, and that are somebody's: no reverse names. */
-static bool name_is_fit(const struct name *name)
-{
-	cleanup_text struct text text = {0};
-	struct rule rule = {.kind = RULE_EXACT, .name = *name}, back;
-	static const uint8_t reverse[] = "\4arpa";
-	rule_format(&rule, &text);
-	if (text_failed(&text) || rule_parse(&back, text.data, text.length, NULL))
-		return false;
-	return name->length < sizeof(reverse) || memcmp(name->wire + name->length - sizeof(reverse), reverse, sizeof(reverse)) != 0;
-}
-
-static void subject_fill(struct subject *subject, const struct activity_row *row, int64_t refused_from)
-{
-	subject->first = row->first;
-	subject->last = row->last;
-	subject->denied = row->verdict == ACTIVITY_DENIED;
-	subject->refused =
-		(row->verdict == ACTIVITY_REFUSED || row->verdict == ACTIVITY_BLOCKED || subject->denied) && row->last >= refused_from;
-	if (row->kind == ACTIVITY_NAME) {
-		subject->questions = row->count;
-		return;
-	}
-	subject->attempts = row->count;
-	subject->made = row->made;
-	subject->inside = row->verdict == ACTIVITY_PRIVATE;
-	if (!subject->denied)
-		row_port_add(row->made ? &subject->used : subject->refused ? &subject->refused_at : &subject->tried, row);
-}
-
-static void subject_join(struct subject *to, const struct subject *from)
-{
-	to->first = from->first < to->first ? from->first : to->first;
-	to->last = from->last > to->last ? from->last : to->last;
-	to->questions += from->questions;
-	to->attempts += from->attempts;
-	to->made += from->made;
-	to->refused = to->refused || from->refused;
-	to->inside = to->inside || from->inside;
-	to->denied = to->denied && from->denied;
-	ports_join(&to->used, &from->used);
-	ports_join(&to->refused_at, &from->refused_at);
-	ports_join(&to->tried, &from->tried);
-}
-
-/* By the labels from the last one on, so that what belongs together stands together. */
-static int name_compare(const struct name *a, const struct name *b)
-{
-	const uint8_t *labels[2][128];
-	size_t counts[2] = {0};
-	const struct name *names[] = {a, b};
-	for (size_t i = 0; i < 2; i++)
-		for (const uint8_t *at = names[i]->wire; *at; at += 1 + *at)
-			labels[i][counts[i]++] = at;
-	for (size_t left = counts[0], right = counts[1]; left > 0 && right > 0;) {
-		const uint8_t *x = labels[0][--left], *y = labels[1][--right];
-		int order = memcmp(x + 1, y + 1, *x < *y ? *x : *y);
-		if (order || *x != *y)
-			return order ? order : *x - *y;
-	}
-	return counts[0] < counts[1] ? -1 : counts[0] > counts[1];
-}
-
-static int subject_compare(const void *left, const void *right)
-{
-	const struct subject *a = left, *b = right;
-	if (a->is_name != b->is_name)
-		return a->is_name ? -1 : 1;
-	if (a->is_name)
-		return name_compare(&a->name, &b->name);
-	if (a->addr.family != b->addr.family)
-		return (int)a->addr.family - (int)b->addr.family;
-	return memcmp(a->addr.octets, b->addr.octets, sizeof(a->addr.octets));
-}
-
-/* What says something: not where it is told again in another row, and not what the kernel itself says to its neighbours. */
-static bool row_counts(const struct activity_row *row)
-{
-	if (row->kind != ACTIVITY_CONNECTION)
-		return row->kind == ACTIVITY_NAME;
-	return addr_scope(&row->dest) != ADDR_MULTICAST || row->protocol == IPPROTO_TCP || row->protocol == IPPROTO_UDP;
-}
-
-/* refused_from: what was refused before that time is passed over, as an attempt like others. */
-static int subjects_gather(const struct activity *activity, int64_t refused_from, struct subjects *subjects)
-{
-	size_t kept = 0;
-	subjects->list = calloc(activity->count + 1, sizeof(*subjects->list));
-	if (!subjects->list)
-		return -ENOMEM;
-	for (size_t i = 0; i < activity->count; i++) {
-		const struct activity_row *row = &activity->rows[i];
-		struct subject subject = {.is_name = row->name, .addr = row->dest};
-		if (!row_counts(row))
-			continue;
-		if (row->name && (name_from_text(&subject.name, row->name, strlen(row->name)) || !name_is_fit(&subject.name))) {
-			subjects->unwritable++;
-			continue;
-		}
-		subject_fill(&subject, row, refused_from);
-		subjects->list[subjects->count++] = subject;
-	}
-	if (subjects->count > 0)
-		qsort(subjects->list, subjects->count, sizeof(*subjects->list), subject_compare);
-	for (size_t i = 0; i < subjects->count; i++) {
-		if (kept > 0 && subject_compare(&subjects->list[kept - 1], &subjects->list[i]) == 0)
-			subject_join(&subjects->list[kept - 1], &subjects->list[i]);
-		else
-			subjects->list[kept++] = subjects->list[i];
-	}
-	subjects->count = kept;
-	return 0;
-}
 
 /* ---- what is said already ---- */
 
@@ -202,7 +36,7 @@ static bool nets_cover(const struct netset *nets, const struct addr *addr, const
 	return false;
 }
 
-static bool port_is_covered(const struct policy *covering, const struct subject *subject, const struct policy_port *port)
+static bool port_is_covered(const struct policy *covering, const struct suggest_subject *subject, const struct policy_port *port)
 {
 	struct policy_match match;
 	if (!subject->is_name)
@@ -212,7 +46,7 @@ static bool port_is_covered(const struct policy *covering, const struct subject 
 }
 
 /* Takes the ports that are allowed already off the list. True when nothing is left to allow. */
-static bool cover_take(const struct policy *covering, const struct subject *subject, struct ports *wanted)
+static bool cover_take(const struct policy *covering, const struct suggest_subject *subject, struct suggest_ports *wanted)
 {
 	struct policy_match match;
 	size_t kept = 0;
@@ -231,7 +65,7 @@ static bool cover_take(const struct policy *covering, const struct subject *subj
 	return kept == 0 && !wanted->more;
 }
 
-static enum policy_verdict own_verdict(const struct policy *own, const struct subject *subject)
+static enum policy_verdict own_verdict(const struct policy *own, const struct suggest_subject *subject)
 {
 	struct policy_match match;
 	if (!own)
@@ -263,7 +97,7 @@ static unsigned name_warnings(const struct name *name)
 	       (name_guess_resolver(name) ? SUGGEST_RESOLVER : 0u);
 }
 
-static unsigned ports_warnings(const struct ports *ports)
+static unsigned ports_warnings(const struct suggest_ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->list[i].port == PORT_TLS_DNS)
@@ -271,7 +105,8 @@ static unsigned ports_warnings(const struct ports *ports)
 	return 0;
 }
 
-static unsigned subject_warnings(const struct suggest_order *order, const struct subject *subject, const struct ports *wanted)
+static unsigned subject_warnings(
+	const struct suggest_order *order, const struct suggest_subject *subject, const struct suggest_ports *wanted)
 {
 	unsigned warnings = ports_warnings(wanted);
 	if (subject->is_name) {
@@ -285,7 +120,7 @@ static unsigned subject_warnings(const struct suggest_order *order, const struct
 	return warnings | (subject->inside && !subject->made ? SUGGEST_INSIDE : 0u);
 }
 
-static void line_fill(struct suggest_line *line, const struct subject *subject, const struct ports *wanted)
+static void line_fill(struct suggest_line *line, const struct suggest_subject *subject, const struct suggest_ports *wanted)
 {
 	line->kind = subject->is_name ? SUGGEST_NAME : SUGGEST_ADDRESS;
 	line->rule = (struct rule){.kind = subject->is_name ? RULE_EXACT : RULE_NET, .name = subject->name};
@@ -304,16 +139,17 @@ static void line_fill(struct suggest_line *line, const struct subject *subject, 
 }
 
 /* A name's line, or an address's for each port. */
-static void lines_add(struct suggest *suggest, const struct subject *subject, const struct ports *wanted, enum suggest_standing standing,
-	unsigned warnings)
+static void lines_add(struct suggest *suggest, const struct suggest_subject *subject, const struct suggest_ports *wanted,
+	enum suggest_standing standing, unsigned warnings)
 {
 	bool apart = !subject->is_name && wanted->count > 1 && !wanted->more;
 	for (size_t i = 0; i < wanted->count && apart; i++)
 		apart = wanted->list[i].port != 0;
 	for (size_t i = 0; i < (apart ? wanted->count : 1); i++) {
-		struct ports one = {.list = {wanted->list[i]}, .count = 1};
+		struct suggest_ports one = {.list = {wanted->list[i]}, .count = 1};
 		struct suggest_line *line = &suggest->lines[suggest->count++];
-		*line = (struct suggest_line){.standing = standing, .warnings = warnings};
+		bool lent = standing == SUGGEST_USED ? subject->lent_use : standing == SUGGEST_REFUSED && subject->lent_refusal;
+		*line = (struct suggest_line){.standing = standing, .warnings = warnings, .shares_address = lent};
 		line_fill(line, subject, apart ? &one : wanted);
 		if (standing == SUGGEST_REFUSED) { /* of a name that was used elsewhere too */
 			line->attempts -= line->made < line->attempts ? line->made : line->attempts;
@@ -323,10 +159,10 @@ static void lines_add(struct suggest *suggest, const struct subject *subject, co
 }
 
 /* One line of a subject, or one for each port, unless it is allowed already. What was refused is compared with the container's own lines too. */
-static void part_suggest(const struct suggest_order *order, const struct subject *subject, const struct ports *ports,
+static void part_suggest(const struct suggest_order *order, const struct suggest_subject *subject, const struct suggest_ports *ports,
 	enum suggest_standing standing, struct suggest *suggest)
 {
-	struct ports wanted = *ports;
+	struct suggest_ports wanted = *ports;
 	if (cover_take(order->covering, subject, &wanted) || (standing == SUGGEST_REFUSED && cover_take(order->own, subject, &wanted))) {
 		suggest->covered++;
 		return;
@@ -339,7 +175,7 @@ static void part_suggest(const struct suggest_order *order, const struct subject
 	lines_add(suggest, subject, &wanted, standing, warnings);
 }
 
-static bool is_one_port(const struct ports *ports)
+static bool is_one_port(const struct suggest_ports *ports)
 {
 	struct rule rule = {0};
 	rule_port_set(&rule, ports->list, ports->count, ports->more);
@@ -347,7 +183,7 @@ static bool is_one_port(const struct ports *ports)
 }
 
 /* Whether anything is to be said about the subject, and how. A name may have been used at one port and refused at another. */
-static void subject_suggest(const struct suggest_order *order, const struct subject *subject, struct suggest *suggest)
+static void subject_suggest(const struct suggest_order *order, const struct suggest_subject *subject, struct suggest *suggest)
 {
 	bool used = suggest->learned && subject->made > 0;
 	bool refused = subject->refused && (!used || (subject->refused_at.count > 0 && (!subject->is_name || is_one_port(&subject->used))));
@@ -409,11 +245,11 @@ static bool line_may_join(const struct suggest_line *line, enum suggest_standing
 
 static void line_join(struct suggest_line *to, const struct suggest_line *from)
 {
-	struct ports ports = {.count = to->port_count, .more = to->more_ports};
-	struct ports others = {.count = from->port_count, .more = from->more_ports};
+	struct suggest_ports ports = {.count = to->port_count, .more = to->more_ports};
+	struct suggest_ports others = {.count = from->port_count, .more = from->more_ports};
 	memcpy(ports.list, to->ports, sizeof(ports.list));
 	memcpy(others.list, from->ports, sizeof(others.list));
-	ports_join(&ports, &others);
+	suggest_ports_join(&ports, &others);
 	memcpy(to->ports, ports.list, sizeof(to->ports));
 	/* one of which no port is known may need any */
 	to->port_count = to->port_count && from->port_count ? ports.count : 0;
@@ -422,6 +258,7 @@ static void line_join(struct suggest_line *to, const struct suggest_line *from)
 	to->attempts += from->attempts;
 	to->made += from->made;
 	to->warnings |= from->warnings;
+	to->shares_address = to->shares_address && from->shares_address;
 	to->first = from->first < to->first ? from->first : to->first;
 	to->last = from->last > to->last ? from->last : to->last;
 }
@@ -494,10 +331,8 @@ static int line_compare(const void *left, const void *right)
 	if (a->kind != b->kind)
 		return (int)a->kind - (int)b->kind;
 	if (a->kind != SUGGEST_ADDRESS)
-		return name_compare(&a->rule.name, &b->rule.name);
-	if (a->rule.net.addr.family != b->rule.net.addr.family)
-		return (int)a->rule.net.addr.family - (int)b->rule.net.addr.family;
-	int order = memcmp(a->rule.net.addr.octets, b->rule.net.addr.octets, sizeof(a->rule.net.addr.octets));
+		return suggest_name_compare(&a->rule.name, &b->rule.name);
+	int order = suggest_addr_compare(&a->rule.net.addr, &b->rule.net.addr);
 	return order ? order : (int)a->rule.port - (int)b->rule.port;
 }
 
@@ -559,7 +394,7 @@ static int64_t bypassed_last(const struct activity *activity)
 	int64_t last = 0;
 	for (size_t i = 0; i < activity->count; i++) {
 		const struct activity_row *row = &activity->rows[i];
-		if (row_counts(row) && row->verdict == ACTIVITY_BYPASSED && row->last > last)
+		if (suggest_row_counts(row) && row->verdict == ACTIVITY_BYPASSED && row->last > last)
 			last = row->last;
 	}
 	return last;
@@ -567,9 +402,9 @@ static int64_t bypassed_last(const struct activity *activity)
 
 int suggest_make(const struct suggest_order *order, struct suggest *suggest)
 {
-	struct subjects subjects = {0};
+	struct suggest_subjects subjects = {0};
 	int64_t learned_last = bypassed_last(order->activity);
-	int rc = subjects_gather(order->activity, order->learns ? INT64_MAX : learned_last + 1, &subjects);
+	int rc = suggest_subjects_gather(order->activity, order->learns ? INT64_MAX : learned_last + 1, &subjects);
 	*suggest = (struct suggest){.learned = order->learns || learned_last > 0, .unwritable = subjects.unwritable};
 	suggest->lines = rc ? NULL : calloc(subjects.count * 2 * SUGGEST_PORTS_MAX + 1, sizeof(*suggest->lines));
 	if (!suggest->lines) {

@@ -8,6 +8,9 @@
  * their common parent takes their place; but never where names below that parent may be another party's (policy/name_guess.h), or where
  * the container's own lines take one of them out.
  *
+ * The record has each connection under one name: the one that brought its address last. Where several names have brought it another may
+ * have been meant, so each that was asked for by then and has nothing of its own is suggested as well, and its line says so.
+ *
  * All of it is a suggestion to a person: the workload chooses what it asks for while it is watched. */
 #ifndef CLI_SUGGEST_H
 #define CLI_SUGGEST_H
@@ -55,6 +58,7 @@ struct suggest_line {
 	size_t port_count;
 	bool more_ports;
 	int64_t first, last;         /* seconds since the epoch */
+	bool shares_address;         /* it was counted under another name of the same address */
 	size_t member, member_count; /* of SUGGEST_TREE: its names in suggest.members */
 	bool dropped;                /* for suggest_make() alone */
 };

@@ -94,6 +94,7 @@ static void add_facts(const struct suggest_line *line, struct text *text)
 		add_count(text, line->attempts, "attempt");
 	else
 		add_count(text, line->questions, "question");
+	text_add(text, line->shares_address ? " to an address that it shares" : "");
 	add_ports(line, text);
 	text_add(text, ", ");
 	add_times(line->first, line->last, text);

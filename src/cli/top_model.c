@@ -215,7 +215,7 @@ void top_model_event(struct top_model *model, const struct event *event, int64_t
 static bool kind_of_row(const struct activity_row *row, enum event_kind *kind)
 {
 	bool is_name = row->kind == ACTIVITY_NAME;
-	if (row->kind == ACTIVITY_ADDRESS)
+	if (row->kind == ACTIVITY_ADDRESS || row->kind == ACTIVITY_SHARED)
 		return false;
 	switch (row->verdict) {
 	case ACTIVITY_ALLOWED:

@@ -231,6 +231,8 @@ static int name_note(struct leases *leases, struct lease *lease, const struct na
 	entry->asked = ++leases->asked;
 	entry->next = lease->names;
 	lease->names = entry;
+	if (!found && entry->next)
+		lease_tell(leases, lease, LEASE_SHARED, name);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ enum lease_change {
 	LEASE_RENEWED, /* longer than before */
 	LEASE_ENDED,   /* it does not hold it any more */
 	LEASE_FOUND,   /* it holds what an earlier worker has learned */
+	LEASE_SHARED,  /* another name has brought the same */
 };
 
 /* writer: borrowed. failed(context, owner, error) is called within a commit for each owner whose elements the kernel does not hold. NULL when there is no memory. */

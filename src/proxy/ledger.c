@@ -162,7 +162,8 @@ static void fold_tell(const struct ledger *ledger, const struct row *row, unsign
 
 static void row_tell(struct ledger *ledger, struct row *row, uint32_t told_before_s)
 {
-	static const uint8_t folds[] = {[ACTIVITY_NAME] = FOLDS_MAX, [ACTIVITY_CONNECTION] = 2, [ACTIVITY_ADDRESS] = 0};
+	static const uint8_t folds[] = {
+		[ACTIVITY_NAME] = FOLDS_MAX, [ACTIVITY_CONNECTION] = 2, [ACTIVITY_ADDRESS] = 0, [ACTIVITY_SHARED] = 0};
 
 	for (unsigned i = 0; i < folds[row->key.kind]; i++) {
 		struct fold *fold = &row->folds[i];
@@ -200,12 +201,13 @@ static uint16_t *bucket_of(struct ledger *ledger, const struct row_key *key, con
 		octets[5] = (uint8_t)(key->port >> 8);
 		octets[6] = (uint8_t)key->port;
 	}
-	if (key->kind == ACTIVITY_NAME) {
-		memcpy(octets + length, name->wire, name->length);
-		length += name->length;
-	} else {
+	if (key->kind != ACTIVITY_NAME) {
 		memcpy(octets + length, key->dest.octets, sizeof(key->dest.octets));
 		length += sizeof(key->dest.octets);
+	}
+	if (key->kind != ACTIVITY_ADDRESS && name) {
+		memcpy(octets + length, name->wire, name->length);
+		length += name->length;
 	}
 	return &ledger->buckets[hash_bytes(&ledger->hash_key, octets, length) % BUCKETS];
 }
@@ -237,7 +239,9 @@ static uint16_t row_find(struct ledger *ledger, const struct row_key *key, const
 
 static struct list *list_of(struct ledger *ledger, const struct row_key *key)
 {
-	return &ledger->lists[key->kind != ACTIVITY_ADDRESS && key->verdict != ACTIVITY_ALLOWED && key->verdict != ACTIVITY_BYPASSED];
+	bool has_verdict = key->kind == ACTIVITY_NAME || key->kind == ACTIVITY_CONNECTION;
+
+	return &ledger->lists[has_verdict && key->verdict != ACTIVITY_ALLOWED && key->verdict != ACTIVITY_BYPASSED];
 }
 
 static void list_remove(struct ledger *ledger, uint16_t number)
@@ -460,6 +464,49 @@ void ledger_made(struct ledger *ledger, struct ledger_ticket ticket)
 	ledger->changed = true;
 }
 
+/* One of the names that share the address of key. first: when it has brought it; 0: now. False without memory. */
+static bool shared_touch(struct ledger *ledger, const struct row_key *key, struct known_name *known, uint32_t first)
+{
+	struct row_key shared = *key;
+	uint16_t number;
+
+	shared.kind = ACTIVITY_SHARED;
+	known->rows++; /* ours while the row is made, for which another may go */
+	number = row_touch(ledger, &shared, known, &known->name);
+	if (number != NONE && first)
+		row_at(ledger, number)->first = first;
+	name_release(known);
+	return number != NONE;
+}
+
+/* A row of the address that another name has brought. */
+static const struct row *address_of_another(struct ledger *ledger, const struct row_key *key, const struct name *name, bool only_unshared)
+{
+	for (uint16_t number = *bucket_of(ledger, key, NULL); number != NONE; number = row_at(ledger, number)->next) {
+		const struct row *row = row_at(ledger, number);
+		struct row_key shared = row->key;
+
+		shared.kind = ACTIVITY_SHARED;
+		if (row->key.kind == ACTIVITY_ADDRESS && row->name && addr_equal(&row->key.dest, &key->dest) &&
+			!name_equal(&row->name->name, name) && (!only_unshared || row_find(ledger, &shared, &row->name->name) == NONE))
+			return row;
+	}
+	return NULL;
+}
+
+/* Whose a connection is cannot be told for certain once two names have one address: the packet log comes a little after the packet, and
+ * programs ask for several names before they connect. So each of them is noted, with the time since when it may have been meant. */
+static void address_share(struct ledger *ledger, const struct row_key *key, struct known_name *known)
+{
+	const struct row *other = address_of_another(ledger, key, &known->name, false);
+
+	if (!other || !shared_touch(ledger, key, known, 0))
+		return;
+	while ((other = address_of_another(ledger, key, &known->name, true)))
+		if (!shared_touch(ledger, &other->key, other->name, other->first))
+			return;
+}
+
 void ledger_address(struct ledger *ledger, const struct setwriter_key *element, const struct name *name)
 {
 	struct row_key key = address_key(element);
@@ -469,7 +516,8 @@ void ledger_address(struct ledger *ledger, const struct setwriter_key *element, 
 
 	if (!known)
 		return;
-	known->rows++; /* ours while the row is made, for which another may go */
+	known->rows++; /* ours while rows are made, for which another may go */
+	address_share(ledger, &key, known);
 	number = row_touch(ledger, &key, NULL, NULL);
 	if (number == NONE) {
 		name_release(known);
@@ -577,7 +625,7 @@ int ledger_restore(struct ledger *ledger, const struct activity_row *from)
 		return -EINVAL;
 	if (from->kind == ACTIVITY_ADDRESS && from->name)
 		ledger_address(ledger, &(struct setwriter_key){from->dest, from->protocol, from->port}, &name);
-	if (from->kind == ACTIVITY_CONNECTION && from->name && (known = name_share(ledger, &name)))
+	if ((from->kind == ACTIVITY_CONNECTION || from->kind == ACTIVITY_SHARED) && from->name && (known = name_share(ledger, &name)))
 		known->rows++; /* ours, whether a new row takes it or not */
 	number = row_touch(ledger, &key, known, from->name && from->kind != ACTIVITY_ADDRESS ? &name : NULL);
 	name_release(known);

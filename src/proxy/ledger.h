@@ -1,10 +1,12 @@
 /* What was asked and reached: one bounded table of rows.
  *
  * Theory of operation. A row stands for a name that was asked for, for a kind of connection (destination, port, protocol, what became of
- * it, the name that had brought the address), or for an address that a name has brought. Each event is one probe of a hash table. Rows
- * lie in blocks that are made when they are first needed, so that a container which does little costs little. When all LEDGER_ROWS are
- * in use the one that was longest without an event goes, and is counted. Rows of what was refused and rows of what was let through are
- * two lists: a workload that tries ten thousand doors drives out only what else it was refused, as long as that has half of the table.
+ * it, the name that had brought the address), for an address that a name has brought, or, where several names have brought one address,
+ * for each of them: a connection has the name that brought its address last, and that may not be the one that was meant. Each event is
+ * one probe of a hash table. Rows lie in blocks that are made when they are first needed, so that a container which does little costs
+ * little. When all LEDGER_ROWS are in use the one that was longest without an event goes, and is counted. Rows of what was refused and
+ * rows of what was let through are two lists: a workload that tries ten thousand doors drives out only what else it was refused, as long
+ * as that has half of the table.
  *
  * A row also knows what has been told of it (struct fold): the first event is told at once, its repeats are counted and told together.
  */

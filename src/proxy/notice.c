@@ -75,8 +75,8 @@ static void lease_changed(
 		.lifetime_s = lifetime_s,
 	};
 
-	if (change == LEASE_FOUND) { /* by the next worker */
-		if (name && !ledger_knows_address(proxy->ledger, key))
+	if (change == LEASE_FOUND || change == LEASE_SHARED) { /* by the next worker; of the ledger alone */
+		if (name && (change == LEASE_SHARED || !ledger_knows_address(proxy->ledger, key)))
 			ledger_address(proxy->ledger, key, name);
 		return;
 	}

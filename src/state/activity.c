@@ -13,7 +13,8 @@
 
 #define TIME_TEXT_MAX 32
 
-static const char *const kinds[] = {[ACTIVITY_NAME] = "name", [ACTIVITY_CONNECTION] = "connection", [ACTIVITY_ADDRESS] = "address"};
+static const char *const kinds[] = {
+	[ACTIVITY_NAME] = "name", [ACTIVITY_CONNECTION] = "connection", [ACTIVITY_ADDRESS] = "address", [ACTIVITY_SHARED] = "shared"};
 
 static const char *const verdicts[ACTIVITY_VERDICTS] = {
 	[ACTIVITY_ALLOWED] = "allowed",
@@ -64,6 +65,11 @@ static void print_port(struct json_line *line, const struct activity_row *row)
 	json_line_string(line, "proto", protocol_format(row->protocol, protocol));
 }
 
+static bool kind_has_verdict(enum activity_kind kind)
+{
+	return kind == ACTIVITY_NAME || kind == ACTIVITY_CONNECTION;
+}
+
 bool activity_print_row(struct json_line *line, char *buffer, size_t size, const struct activity_row *row)
 {
 	char address[ADDR_TEXT_MAX], when[TIME_TEXT_MAX];
@@ -78,12 +84,12 @@ bool activity_print_row(struct json_line *line, char *buffer, size_t size, const
 	if (row->kind == ACTIVITY_ADDRESS) {
 		json_line_number(line, "packets", row->packets);
 		json_line_number(line, "bytes", row->bytes);
-	} else {
-		json_line_string(line, "verdict", verdicts[row->verdict]);
 	}
+	if (kind_has_verdict(row->kind))
+		json_line_string(line, "verdict", verdicts[row->verdict]);
 	json_line_string(line, "first", clock_wall_text(when, sizeof(when), row->first));
 	json_line_string(line, "last", clock_wall_text(when, sizeof(when), row->last));
-	if (row->kind != ACTIVITY_ADDRESS)
+	if (kind_has_verdict(row->kind))
 		json_line_number(line, "count", row->count);
 	if (row->kind == ACTIVITY_CONNECTION)
 		json_line_number(line, "made", row->made);
@@ -133,7 +139,7 @@ static int read_name(const struct json *json, struct activity_row *row)
 	struct name name;
 	int result;
 
-	if (row->kind != ACTIVITY_NAME && json_is_null(json, "name"))
+	if ((row->kind == ACTIVITY_CONNECTION || row->kind == ACTIVITY_ADDRESS) && json_is_null(json, "name"))
 		return 0;
 	result = json_string(json, "name", &value);
 	if (result)
@@ -160,15 +166,27 @@ static int read_port(const struct json *json, struct activity_row *row)
 	return protocol_parse(&row->protocol, row->dest.family, protocol) ? json_bad(json, "proto", protocol, "is not a protocol") : 0;
 }
 
-/* An address of a name that is allowed for one port only has that port. */
+/* An address of a name that is allowed for one port only has that port. keys: the last two are that port's. */
+static int read_element(const struct json *json, const char *const *keys, size_t count, struct activity_row *row)
+{
+	bool for_port = json_has(json, "port");
+	int result = json_check_keys(json, keys, count - (for_port ? 0 : 2)) ?: read_address(json, &row->dest);
+
+	return result || !for_port ? result : read_port(json, row);
+}
+
+static int read_shared_row(const struct json *json, struct activity_row *row)
+{
+	static const char *const keys[] = {"kind", "name", "dest", "first", "last", "port", "proto"};
+
+	return read_element(json, keys, sizeof(keys) / sizeof(*keys), row);
+}
+
 static int read_address_row(const struct json *json, struct activity_row *row)
 {
 	static const char *const keys[] = {"kind", "name", "dest", "packets", "bytes", "first", "last", "port", "proto"};
-	bool for_port = json_has(json, "port");
-	int result = json_check_keys(json, keys, sizeof(keys) / sizeof(*keys) - (for_port ? 0 : 2)) ?: read_address(json, &row->dest);
+	int result = read_element(json, keys, sizeof(keys) / sizeof(*keys), row);
 
-	if (!result && for_port)
-		result = read_port(json, row);
 	result = result ?: json_number(json, "packets", JSON_NUMBER_MAX, &row->packets);
 	return result ?: json_number(json, "bytes", JSON_NUMBER_MAX, &row->bytes);
 }
@@ -195,8 +213,11 @@ static int read_members(const struct json *json, struct activity_row *row)
 	case ACTIVITY_ADDRESS:
 		result = read_address_row(json, row);
 		break;
+	case ACTIVITY_SHARED:
+		result = read_shared_row(json, row);
+		break;
 	}
-	if (!result && row->kind != ACTIVITY_ADDRESS)
+	if (!result && kind_has_verdict(row->kind))
 		result = read_word(json, "verdict", verdicts, ACTIVITY_VERDICTS, &verdict)
 				 ?: json_number(json, "count", JSON_NUMBER_MAX, &row->count);
 	row->verdict = verdict;

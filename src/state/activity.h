@@ -27,6 +27,7 @@ enum activity_kind {
 	ACTIVITY_NAME,
 	ACTIVITY_CONNECTION,
 	ACTIVITY_ADDRESS,
+	ACTIVITY_SHARED, /* one of several names that have brought the same address */
 };
 
 enum activity_verdict {
@@ -42,11 +43,11 @@ const char *activity_verdict_name(enum activity_verdict verdict);
 
 struct activity_row {
 	enum activity_kind kind;
-	enum activity_verdict verdict; /* not of an address */
+	enum activity_verdict verdict; /* of a name and a connection */
 	char *name;                    /* owned, as name_to_text() writes it; NULL: no name has brought the address */
 	struct addr dest;              /* not of a name */
-	uint8_t protocol;              /* of a connection, and of an address with a port; IP protocol number */
-	bool has_port;                 /* an address has one when its name is allowed for that port only */
+	uint8_t protocol; /* of a connection, and of an address with a port; IP protocol number. A shared one is as an address */
+	bool has_port;    /* an address has one when its name is allowed for that port only */
 	uint16_t port;
 	int64_t first, last;     /* seconds since the epoch */
 	uint64_t count;          /* of a name: queries; of a connection: attempts */

@@ -13,7 +13,7 @@ static int visit(void *context, const struct activity_row *row)
 	struct json_line line;
 
 	(void)context;
-	if (row->kind == ACTIVITY_NAME && !row->name)
+	if ((row->kind == ACTIVITY_NAME || row->kind == ACTIVITY_SHARED) && !row->name)
 		abort();
 	if (!activity_print_row(&line, buffer, sizeof(buffer), row))
 		abort();

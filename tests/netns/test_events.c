@@ -360,6 +360,29 @@ static void a_connection_is_made_when_it_was_answered_and_its_traffic_is_counted
 	assert_in_range(row->bytes, 2 * sizeof(data), 3 * sizeof(data)); /* both ways */
 }
 
+/* The packet log tells of the connection when the second name has been answered already. */
+static void each_name_that_a_connection_may_have_been_meant_for_is_known(void **state)
+{
+	cleanup_activity struct activity activity = {0};
+	const struct activity_row *connection, *first, *second;
+	uint64_t before = stat_of("connections_allowed");
+
+	(void)state;
+	ask("first.allowed.test", TYPE_A);
+	send_to("198.51.100.10", 4460);
+	ask("second.allowed.test", TYPE_A);
+	while (stat_of("connections_allowed") == before)
+		;
+	activity_now(&activity);
+	connection = row_find(&activity, ACTIVITY_CONNECTION, NULL, "198.51.100.10", 4460);
+	first = row_find(&activity, ACTIVITY_SHARED, "first.allowed.test", "198.51.100.10", 0);
+	second = row_find(&activity, ACTIVITY_SHARED, "second.allowed.test", "198.51.100.10", 0);
+	assert_non_null(connection);
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_true(first->first <= connection->last);
+}
+
 static void what_is_blocked_is_in_the_audit_log_once(void **state)
 {
 	struct error error = {0};
@@ -500,6 +523,7 @@ int main(void)
 		cmocka_unit_test(each_kind_of_connection_is_told_with_its_name),
 		cmocka_unit_test(activity_outlives_workers_and_the_container),
 		cmocka_unit_test(a_connection_is_made_when_it_was_answered_and_its_traffic_is_counted),
+		cmocka_unit_test(each_name_that_a_connection_may_have_been_meant_for_is_known),
 		cmocka_unit_test(what_is_blocked_is_in_the_audit_log_once),
 		cmocka_unit_test(what_the_cli_has_done_is_told),
 		cmocka_unit_test(each_of_a_burst_comes_once_and_in_order),

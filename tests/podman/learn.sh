@@ -8,7 +8,7 @@ www=/srv/bed/www
 
 world_names git.forge.test,198.51.100.31 archive.distro.test,198.51.100.32 index.wheels.test,198.51.100.33 files.wheels.test,198.51.100.33 \
 	registry.nodes.test,198.51.100.34 a.mirrors.test,198.51.100.35 b.mirrors.test,198.51.100.36 c.mirrors.test,198.51.100.37 \
-	d111111abcdef8.cloudfront.net,198.51.100.38 denied.test,198.51.100.39 silent.test,10.99.0.77
+	d111111abcdef8.cloudfront.net,198.51.100.38 denied.test,198.51.100.39 silent.test,10.99.0.77 first.twins.test,198.51.100.42 second.twins.test,198.51.100.42
 
 make_repository() {	# a bare one, as any http server can serve it
 	local tree=/srv/bed/tree
@@ -108,6 +108,10 @@ check_not "while it learns a denied address fails" fast_get web http://203.0.113
 check_not "while it learns an inside address fails" fast_get web http://10.99.0.1/
 check_not "while it learns the name of an inside address fails" fast_get web http://silent.test/
 
+# The record has the connection under the name that was asked last, which is not the one that it was for.
+twins() { inside web nslookup first.twins.test && inside web nslookup second.twins.test && inside web wget -q -O- --header 'Host: first.twins.test' http://198.51.100.42/; }
+check "while it learns: two names of one address are asked before it is used" twins
+
 restored() { shield status web --json | grep -q '"state":"down".*"learning":true'; }
 check "podman restart" pod restart -t 0 web
 check "learning is kept over a restart, as down is" eventually 10 restored
@@ -117,7 +121,7 @@ suggestion() { shield suggest web >/srv/bed/suggested 2>/dev/null; }
 has_line() { suggestion && grep -qF "$1" /srv/bed/suggested; }	# TEXT
 check "the record has what was used last" eventually 20 has_line "=both.test:80/tcp "
 lines=("=git.forge.test:80/tcp " "=archive.distro.test:80/tcp " "=index.wheels.test:80/tcp " "=files.wheels.test:80/tcp " "=allowed.test:80/tcp " "*.mirrors.test:80/tcp "
-	"=d111111abcdef8.cloudfront.net:80/tcp " "198.51.100.40:8080/tcp ")
+	"=d111111abcdef8.cloudfront.net:80/tcp " "198.51.100.40:8080/tcp " "=first.twins.test:80/tcp " "=second.twins.test:80/tcp ")
 [ -z "$has_npm" ] || lines+=("=registry.nodes.test:80/tcp ")
 cp /srv/bed/suggested "$last"
 for line in "${lines[@]}"; do
@@ -125,10 +129,11 @@ for line in "${lines[@]}"; do
 done
 check_has "the general comes first" '^\*\.mirrors\.test' "$(grep -v -e '^#' -e '^$' /srv/bed/suggested | head -1)"
 check_has "a name of a shared host has a warning" '^# warning: shared: Amazon CloudFront' "$(cat /srv/bed/suggested)"
+check_has "one that may have been meant for another name says so" '^=first\.twins\.test:80/tcp .* to an address that it shares, ' "$(cat /srv/bed/suggested)"
 check_has "one that looks generated has a warning" '^# warning: looks generated' "$(cat /srv/bed/suggested)"
 check_has "an inside address is a comment" '^#10\.99\.0\.1:80/tcp ' "$(cat /srv/bed/suggested)"
 check_lacks "what is denied is not suggested" 'denied\.test|203\.0\.113\.' "$(cat /srv/bed/suggested)"
-check_lacks "nothing else is suggested" '^[^#]' "$(grep -vE '^(=(git\.forge|archive\.distro|(index|files)\.wheels|registry\.nodes|allowed|both)\.test|\*\.mirrors\.test|=d111111abcdef8\.cloudfront\.net|198\.51\.100\.40:8080)' /srv/bed/suggested)"
+check_lacks "nothing else is suggested" '^[^#]' "$(grep -vE '^(=(git\.forge|archive\.distro|(index|files)\.wheels|registry\.nodes|allowed|both|(first|second)\.twins)\.test|\*\.mirrors\.test|=d111111abcdef8\.cloudfront\.net|198\.51\.100\.40:8080)' /srv/bed/suggested)"
 
 # ---- the profile
 

@@ -99,6 +99,15 @@ static void what_is_written_is_read_back(void **state)
 			.last = FIRST,
 			.packets = 12,
 			.bytes = UINT64_C(1) << 40},
+		{.kind = ACTIVITY_SHARED, .name = "www.test", .dest = {ADDR_V4, {198, 51, 100, 10}}, .first = FIRST, .last = FIRST + 1},
+		{.kind = ACTIVITY_SHARED,
+			.name = "w3.test",
+			.dest = {ADDR_V4, {198, 51, 100, 10}},
+			.protocol = 6,
+			.has_port = true,
+			.port = 443,
+			.first = FIRST,
+			.last = FIRST},
 	};
 	cleanup_activity struct activity activity = {0};
 	cleanup_text struct text text = {0};

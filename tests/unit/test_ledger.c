@@ -149,6 +149,39 @@ static void a_connection_has_the_name_that_brought_its_address(void **state)
 	assert_null(connection.name);
 }
 
+/* As when the log tells of a connection only after the next name was asked for. */
+static void each_name_of_an_address_has_a_row_since_when_it_has(void **state)
+{
+	struct name index = name_of("index.test"), files = name_of("files.test"), third = name_of("third.test"), alone = name_of("alone.test");
+	struct setwriter_key any_port = element_of(0xc6336401, 0), port = element_of(0xc6336401, 443), other = element_of(0xc6336402, 0);
+	struct activity_row row;
+	size_t rows;
+
+	(void)state;
+	ledger_address(ledger, &any_port, &index);
+	ledger_address(ledger, &other, &alone);
+	ledger_address(ledger, &any_port, &index);
+	assert_int_equal(ledger_count(ledger), 2); /* nobody shares anything */
+	clock_fake(1000000, 1790000001);
+	ledger_address(ledger, &any_port, &files);
+	clock_fake(1000000, 1790000002);
+	ledger_address(ledger, &port, &third);
+	row = row_of(ACTIVITY_SHARED, "index.test");
+	assert_int_equal(row.first, 1790000000);
+	assert_false(row.has_port);
+	assert_true(addr_equal(&row.dest, &any_port.addr));
+	assert_int_equal(row_of(ACTIVITY_SHARED, "files.test").first, 1790000001);
+	row = row_of(ACTIVITY_SHARED, "third.test");
+	assert_int_equal(row.first, 1790000002);
+	assert_int_equal(row.port, 443);
+	rows = ledger_count(ledger);
+	assert_int_equal(rows, 3 + 3);
+	clock_fake(1000000, 1790000003);
+	ledger_address(ledger, &any_port, &index);
+	assert_int_equal(ledger_count(ledger), rows);
+	assert_int_equal(row_of(ACTIVITY_SHARED, "index.test").first, 1790000000);
+}
+
 static void what_is_made_is_counted_only_while_the_row_is_the_same(void **state)
 {
 	struct packet_record record = record_to(0xc6336401, 443, PACKET_ALLOWED);
@@ -211,7 +244,7 @@ static void the_oldest_goes_and_what_was_not_told_of_it_is_told(void **state)
 
 static void a_ledger_goes_on_from_its_rows(void **state)
 {
-	struct name name = name_of("www.test");
+	struct name name = name_of("www.test"), also = name_of("also.test");
 	struct setwriter_key element = element_of(0xc6336401, 443);
 	struct packet_record record = record_to(0xc6336401, 443, PACKET_ALLOWED);
 	struct ledger_connection connection;
@@ -223,6 +256,7 @@ static void a_ledger_goes_on_from_its_rows(void **state)
 	ledger_traffic(ledger, &element, 7, 700);
 	ledger_connection(ledger, &record, NULL, &connection);
 	ledger_made(ledger, connection.row);
+	ledger_address(ledger, &element, &also);
 	clock_fake(2000000, 1790001000);
 	ledger_begin(next, 1790000000, 3);
 	for (size_t i = 0; i < ledger_count(ledger); i++) {
@@ -237,13 +271,15 @@ static void a_ledger_goes_on_from_its_rows(void **state)
 	assert_false(ledger_take_changed(ledger));
 	assert_int_equal(ledger_since(ledger), 1790000000);
 	assert_int_equal(ledger_full(ledger), 3);
-	assert_int_equal(ledger_count(ledger), 3);
+	assert_int_equal(ledger_count(ledger), 5);
 	assert_int_equal(row_of(ACTIVITY_NAME, "www.test").last, 1790000000);
-	assert_int_equal(row_of(ACTIVITY_ADDRESS, "www.test").bytes, 700);
-	assert_int_equal(row_of(ACTIVITY_ADDRESS, "www.test").port, 443);
+	assert_int_equal(row_of(ACTIVITY_ADDRESS, "also.test").bytes, 700);
+	assert_int_equal(row_of(ACTIVITY_ADDRESS, "also.test").port, 443);
+	assert_int_equal(row_of(ACTIVITY_SHARED, "www.test").first, 1790000000);
+	assert_int_equal(row_of(ACTIVITY_SHARED, "also.test").port, 443);
 	assert_int_equal(row_of(ACTIVITY_CONNECTION, "www.test").made, 1);
-	assert_true(ledger_connection(ledger, &record, NULL, &connection));
-	assert_int_equal(ledger_count(ledger), 3);
+	assert_true(ledger_connection(ledger, &record, &name, &connection));
+	assert_int_equal(ledger_count(ledger), 5);
 	ledger_free(before);
 }
 
@@ -253,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(repeats_are_told_together_and_not_too_often, setup, teardown),
 		cmocka_unit_test_setup_teardown(repeats_without_a_further_event_are_told_when_their_time_is_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_connection_has_the_name_that_brought_its_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_name_of_an_address_has_a_row_since_when_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_made_is_counted_only_while_the_row_is_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_refused_goes_before_what_was_let_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_goes_and_what_was_not_told_of_it_is_told, setup, teardown),

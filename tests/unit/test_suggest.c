@@ -1,5 +1,5 @@
 /* cli/suggest.h: lines of a profile out of a record. A record is written here in words, one row each:
- *	"ask NAME VERDICT COUNT", "go NAME|- ADDRESS PORT/PROTOCOL VERDICT COUNT MADE"; "later " before it: an hour later */
+ *	"ask NAME VERDICT COUNT", "go NAME|- ADDRESS PORT/PROTOCOL VERDICT COUNT MADE", "share NAME ADDRESS PORT/PROTOCOL"; "later " before it: an hour later */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,6 +53,14 @@ static void row_read(struct activity_row *row, const char *line)
 		row->port = (uint16_t)port;
 		row->protocol = protocol[0] == 't' ? IPPROTO_TCP : protocol[0] == 'u' ? IPPROTO_UDP : IPPROTO_ICMP;
 		row->made = made;
+	} else if (sscanf(line, "share %299s %63s %u/%7s", name, address, &port, protocol) == 4) {
+		row->kind = ACTIVITY_SHARED;
+		row->first += later ? 3600 : 0;
+		assert_int_equal(addr_parse(&row->dest, address, strlen(address)), 0);
+		row->has_port = port != 0;
+		row->port = (uint16_t)port;
+		row->protocol = port ? IPPROTO_TCP : 0;
+		strcpy(verdict, "allowed");
 	} else {
 		fail_msg("no row: %s", line);
 	}
@@ -94,7 +102,7 @@ static struct policy *policy_of(const char *lines)
 	return policy;
 }
 
-/* "RULE", "#RULE" where it is not active, "!KIND,KIND" behind it for warnings; separated by blanks. */
+/* "RULE", "#RULE" where it is not active, "!KIND,KIND" behind it for warnings, "~" where it was counted under another name; separated by blanks. */
 static void lines_tell(const struct suggest *suggest, struct text *text)
 {
 	text_add(text, "");
@@ -110,6 +118,7 @@ static void lines_tell(const struct suggest *suggest, struct text *text)
 				text_addf(text, "%s%s", before, suggest_warning_name(j));
 				before = ",";
 			}
+		text_add(text, line->shares_address ? "~" : "");
 	}
 }
 
@@ -172,6 +181,50 @@ static void what_was_made_is_suggested_and_what_was_tried_is_a_comment(void **st
 		{LEARNED("10.100.51.198.in-addr.arpa") LEARNED("a\\000b.test") LEARNED("198.51.100.999") LEARNED("."), NULL, NULL, ""},
 		{LEARNED("db") "go db 198.51.100.1 5432/tcp bypassed 1 1", NULL, NULL, "=db:5432/tcp"},
 		{LEARNED("_x-y.A.TEST") "go _x-y.a.test 198.51.100.1 443/tcp bypassed 1 1", NULL, NULL, "=_x-y.a.test:443"},
+	};
+
+	(void)state;
+	EXPECT(cases);
+}
+
+#define SHARED(name) LEARNED(name) "share " name " 198.51.100.1 0/tcp\n"
+
+static void each_name_of_an_address_that_was_used_is_suggested(void **state)
+{
+	static const struct expectation cases[] = {
+		{SHARED("index.test") SHARED("files.test") "go files.test 198.51.100.1 80/tcp bypassed 2 2", NULL, NULL,
+			"=files.test:80/tcp =index.test:80/tcp~"},
+		/* one that was tried without success, one that has connections of its own, one of another address */
+		{SHARED("a.test") SHARED("b.test") SHARED("c.test") LEARNED(
+			 "d.test") "share d.test 198.51.100.2 0/tcp\n"
+				   "go a.test 198.51.100.1 80/tcp bypassed 1 1\ngo b.test 198.51.100.1 443/tcp bypassed 1 1\ngo c.test 198.51.100.1 81/tcp bypassed 1 0",
+			NULL, NULL, "=a.test:80/tcp =b.test:443 =c.test~ #=d.test!unanswered"},
+		/* not what was asked for only later, and not where nobody answered */
+		{SHARED("a.test") LEARNED("b.test") "later share b.test 198.51.100.1 0/tcp\ngo a.test 198.51.100.1 80/tcp bypassed 1 1",
+			NULL, NULL, "=a.test:80/tcp #=b.test!unanswered"},
+		{SHARED("a.test")
+				LEARNED("b.test") "later share b.test 198.51.100.1 0/tcp\nlater go a.test 198.51.100.1 80/tcp bypassed 1 1",
+			NULL, NULL, "=a.test:80/tcp =b.test:80/tcp~"},
+		{SHARED("a.test") SHARED("b.test") "go a.test 198.51.100.1 80/tcp bypassed 1 0", NULL, NULL,
+			"#=a.test:80/tcp!unanswered #=b.test!unanswered"},
+		/* a rule for one port lets nothing through to another; a bypass does */
+		{LEARNED("c.test") SHARED("a.test") "share b.test 198.51.100.1 443/tcp\ngo a.test 198.51.100.1 80/tcp allowed 1 1", NULL,
+			NULL, "=a.test:80/tcp #=c.test!unanswered"},
+		{SHARED("a.test") "share b.test 198.51.100.1 443/tcp\ngo a.test 198.51.100.1 80/tcp bypassed 1 1", NULL, NULL,
+			"=a.test:80/tcp =b.test:80/tcp~"},
+		/* what holds for a name holds for one that shares */
+		{SHARED("a.test") SHARED("b.test") "go b.test 198.51.100.1 80/tcp bypassed 2 2", "deny a.test", NULL, "=b.test:80/tcp"},
+		{SHARED("a.test") SHARED("b.test") "go b.test 198.51.100.1 80/tcp bypassed 2 2", NULL, "a.test", "=b.test:80/tcp"},
+		{SHARED("a.example.com") SHARED("b.example.com")
+				SHARED("c.example.com") "go b.example.com 198.51.100.1 443/tcp bypassed 2 2",
+			NULL, NULL, "*.example.com:443"},
+		{SHARED("a.example.com") SHARED("b.example.com") SHARED("c.example.com") "go z.test 198.51.100.1 443/tcp bypassed 2 2",
+			NULL, NULL, "*.example.com:443~ =z.test:443"},
+		/* refused */
+		{"ask a.test allowed 1\nshare a.test 198.51.100.1 443/tcp\nshare b.test 198.51.100.1 443/tcp\ngo b.test 198.51.100.1 80/tcp blocked 2 0",
+			"a.test:443\nb.test:443", NULL, "=a.test:80/tcp~ =b.test:80/tcp"},
+		{"share a.test 198.51.100.1 0/tcp\nshare b.test 198.51.100.1 443/tcp\ngo b.test 198.51.100.1 80/tcp blocked 2 0",
+			"a.test\nb.test:443", NULL, "=b.test:80/tcp"},
 	};
 
 	(void)state;
@@ -525,6 +578,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_made_is_suggested_and_what_was_tried_is_a_comment),
+		cmocka_unit_test(each_name_of_an_address_that_was_used_is_suggested),
 		cmocka_unit_test(warnings_stand_with_what_looks_generated_or_shared_or_answers_queries),
 		cmocka_unit_test(several_names_of_one_owner_become_one_line_only_where_that_is_safe),
 		cmocka_unit_test(what_is_denied_or_taken_out_or_covered_is_heeded),
