@@ -61,32 +61,61 @@ size_t reply_error(const struct question *question, int rcode, int ede, const ch
 	return length + opt_write(question, rcode, ede, text, out, out + length);
 }
 
+/* What of a source goes out. */
+struct extent {
+	size_t length;
+	uint16_t answer_count, authority_count;
+	size_t ttl_count;
+};
+
+/* The answers that fit whole, for a client that takes so many octets and has to be told to ask again. RFC 2181 section 9 lets them go along; musl before 1.2.4
+ * cannot ask by TCP and takes them. Names are compressed backwards only, so nothing that stays needs what is cut. */
+static struct extent extent_cut(const struct reply_source *source, size_t question_end, size_t limit)
+{
+	struct extent extent = {.length = question_end};
+
+	while (extent.answer_count < source->answer_count) {
+		size_t ttl = source->ttls[extent.answer_count], end = ttl + 6 + message_get16(source->wire + ttl + 4);
+
+		if (end > limit)
+			break;
+		extent.length = end;
+		extent.ttl_count = ++extent.answer_count;
+	}
+	return extent;
+}
+
+static uint32_t ttl_left(const struct reply_source *source, size_t at)
+{
+	uint32_t ttl_s = message_get32(source->wire + at);
+
+	if (ttl_s & 0x80000000u) /* RFC 2181 section 8 */
+		ttl_s = 0;
+	if (ttl_s > source->ttl_max_s)
+		ttl_s = source->ttl_max_s;
+	return ttl_s > source->age_s ? ttl_s - source->age_s : 0;
+}
+
 size_t reply_answer(const struct question *question, const struct reply_source *source, int ede, const char *text, size_t limit, uint8_t *out)
 {
-	bool authentic = source->authentic && (question->authentic_data || question->dnssec_ok);
-	size_t opt = question->edns ? 11 + (ede == EDE_NONE ? 0 : 6 + (text ? strnlen(text, REPLY_EDE_TEXT_MAX) : 0)) : 0;
-	size_t length;
+	struct extent extent = {source->length, source->answer_count, source->authority_count, source->ttl_count};
+	size_t opt = question->edns ? 11 : 0, explanation = opt && ede != EDE_NONE ? 6 + (text ? strnlen(text, REPLY_EDE_TEXT_MAX) : 0) : 0;
+	uint16_t flags = source->authentic && (question->authentic_data || question->dnssec_ok) ? MESSAGE_AD : 0;
 
+	if (source->length + opt + explanation > limit)
+		ede = EDE_NONE;
 	if (source->length + opt > limit) {
-		header_write(question, MESSAGE_TC, source->rcode, out);
-		length = MESSAGE_HEADER + question_write(question, out + MESSAGE_HEADER);
-		return length + opt_write(question, source->rcode, EDE_NONE, NULL, out, out + length);
+		flags = MESSAGE_TC;
+		extent = extent_cut(source, MESSAGE_HEADER + question->name.length + 4u, limit - opt);
 	}
-	memcpy(out + MESSAGE_HEADER, source->wire + MESSAGE_HEADER, source->length - MESSAGE_HEADER);
-	header_write(question, authentic ? MESSAGE_AD : 0, source->rcode, out);
-	message_put16(out + 6, source->answer_count);
-	message_put16(out + 8, source->authority_count);
+	memcpy(out + MESSAGE_HEADER, source->wire + MESSAGE_HEADER, extent.length - MESSAGE_HEADER);
+	header_write(question, flags, source->rcode, out);
+	message_put16(out + 6, extent.answer_count);
+	message_put16(out + 8, extent.authority_count);
 	memcpy(out + MESSAGE_HEADER, question->asked, question->name.length);
-	for (size_t i = 0; i < source->ttl_count; i++) {
-		uint32_t ttl_s = message_get32(source->wire + source->ttls[i]);
-
-		if (ttl_s & 0x80000000u)
-			ttl_s = 0;
-		if (ttl_s > source->ttl_max_s)
-			ttl_s = source->ttl_max_s;
-		message_put32(out + source->ttls[i], ttl_s > source->age_s ? ttl_s - source->age_s : 0);
-	}
-	return source->length + opt_write(question, source->rcode, ede, text, out, out + source->length);
+	for (size_t i = 0; i < extent.ttl_count; i++)
+		message_put32(out + source->ttls[i], ttl_left(source, source->ttls[i]));
+	return extent.length + opt_write(question, source->rcode, ede, text, out, out + extent.length);
 }
 
 size_t reply_udp_limit(const struct question *question)

@@ -25,7 +25,7 @@ struct reply_source {
 size_t reply_error(const struct question *question, int rcode, int ede, const char *text, uint8_t *out);
 
 /* The answer: source with the client's id, its flags, the question as it was spelled, TTLs taken down, and an OPT of our own for a client that sent one.
- * limit: octets that the client takes; when the answer is longer it is cut to header and question with TC set.
+ * limit: octets that the client takes; when the answer is longer the explanation goes first, then it is cut behind the last record that fits, with TC set.
  * out: limit octets are enough, and MESSAGE_UDP_PLAIN when the limit is less. Returns the length. */
 size_t reply_answer(const struct question *question, const struct reply_source *source, int ede, const char *text, size_t limit, uint8_t *out);
 

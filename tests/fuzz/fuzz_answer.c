@@ -197,6 +197,11 @@ static void check_chain(const ldns_rr_list *records, const struct question *ques
 	}
 }
 
+static bool is_cut(const uint8_t *wire)
+{
+	return message_get16(wire + 2) & MESSAGE_TC;
+}
+
 /* Without ldns: some builds of it do not know the types with hints, and none likes all that may be in a signature or a proof. */
 static void check_addresses(struct seen *seen, const uint8_t *wire, size_t length)
 {
@@ -219,7 +224,7 @@ static void check_addresses(struct seen *seen, const uint8_t *wire, size_t lengt
 			check_hints(seen, wire + record.data, wire + at);
 		}
 	}
-	for (size_t i = 0; i < seen->answer->address_count; i++)
+	for (size_t i = 0; i < seen->answer->address_count && !is_cut(wire); i++)
 		if (!seen->found[i])
 			abort(); /* learned, not relayed */
 }
@@ -228,7 +233,8 @@ static void check_packet(struct seen *seen, ldns_pkt *packet, const struct quest
 {
 	if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != question->id || ldns_pkt_qdcount(packet) != 1 || ldns_pkt_arcount(packet) || ldns_pkt_edns(packet) != question->edns)
 		abort();
-	check_chain(ldns_pkt_answer(packet), question);
+	if (!ldns_pkt_tc(packet)) /* else a step may be missing */
+		check_chain(ldns_pkt_answer(packet), question);
 	for (size_t i = 0; i < ldns_pkt_ancount(packet); i++)
 		check_record(seen, ldns_rr_list_rr(ldns_pkt_answer(packet), i));
 	for (size_t i = 0; i < ldns_pkt_nscount(packet); i++)
@@ -242,11 +248,8 @@ static void check_relayed(const uint8_t *wire, size_t length, const struct quest
 
 	if (memcmp(wire + MESSAGE_HEADER, question->asked, question->name.length))
 		abort();
-	if (message_get16(wire + 2) & MESSAGE_TC) {
-		if (message_get32(wire + 6))
-			abort();
-		return;
-	}
+	if (message_get16(wire + 6) > answer->answer_count || message_get16(wire + 8) != (is_cut(wire) ? 0 : answer->authority_count))
+		abort();
 	check_addresses(&seen, wire, length);
 	if (ldns_wire2pkt(&packet, wire, length) == LDNS_STATUS_OK)
 		check_packet(&seen, packet, question);

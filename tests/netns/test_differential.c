@@ -611,7 +611,9 @@ static bool options_end_at_the_hop(const struct exchange *exchange, const struct
 
 static bool truncated_is_to_be_asked_again(const struct exchange *exchange, const struct difference *difference)
 {
-	return difference->kind == DIFF_MISSING && exchange->ours->packet && ldns_pkt_tc(exchange->ours->packet) && ldns_pkt_tc(exchange->server->packet);
+	bool is_record = difference->kind == DIFF_MISSING || difference->kind == DIFF_MORE;
+
+	return is_record && exchange->ours->packet && ldns_pkt_tc(exchange->ours->packet) && ldns_pkt_tc(exchange->server->packet);
 }
 
 static bool chain_is_too_long(const struct exchange *exchange, const struct difference *difference)

@@ -238,6 +238,7 @@ static void an_answer_that_does_not_fit_is_truncated_and_comes_whole_by_tcp(void
 	(void)state;
 	assert_true(rig_ask(&rig, "big.allowed.test", TYPE_A, 2000, reply) > 0);
 	assert_true(message_get16(reply + 2) & MESSAGE_TC);
+	assert_true(reply_answers() > 0); /* what fits, for resolvers that cannot ask by TCP */
 	assert_true(fd >= 0);
 	message_put16(query, (uint16_t)length);
 	assert_int_equal(send(fd, query, length + 2, 0), length + 2);

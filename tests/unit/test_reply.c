@@ -258,42 +258,51 @@ static void a_negative_answer_takes_its_soa_along(void **state)
 	ldns_pkt_free(packet);
 }
 
-/* At the limit to the octet, with and without EDNS; what is longer is cut to the question. */
+static void expect_answers(const uint8_t *out, size_t length, bool edns, bool cut, unsigned answers)
+{
+	ldns_pkt *packet = read_back(out, length);
+
+	assert_int_equal(ldns_pkt_tc(packet), cut);
+	assert_int_equal(ldns_pkt_qdcount(packet), 1);
+	assert_int_equal(ldns_pkt_ancount(packet), answers);
+	assert_int_equal(ldns_pkt_edns(packet), edns);
+	for (unsigned i = 0; i < answers; i++)
+		assert_int_equal(ldns_rr_ttl(ldns_rr_list_rr(ldns_pkt_answer(packet), i)), 290);
+	ldns_pkt_free(packet);
+}
+
+/* At the limit to the octet, with and without EDNS. Of what is longer the explanation goes first, then answers, each as a whole. */
 static void an_answer_longer_than_the_client_takes_is_truncated(void **state)
 {
 	static const char *const lines[] = {WWW " 300 IN A 192.0.2.1", WWW " 300 IN A 192.0.2.2", NULL};
+	const size_t record = strlen(WWW) + 1 + 14;
 	static const struct {
 		bool edns;
 		int ede;
 		const char *text;
-		size_t more; /* octets that are added */
+		size_t opt, explanation; /* octets that are added */
 	} cases[] = {
-		{false, EDE_NONE, NULL, 0}, {true, EDE_NONE, NULL, 11}, {true, EDE_FILTERED, "why", 11 + 6 + 3}, {false, EDE_FILTERED, "why", 0},
+		{false, EDE_NONE, NULL, 0, 0}, {true, EDE_NONE, NULL, 11, 0}, {true, EDE_FILTERED, "why", 11, 6 + 3}, {false, EDE_FILTERED, "why", 0, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		uint8_t out[MESSAGE_MAX];
 		struct question question;
-		ldns_pkt *packet;
-		size_t full, length;
+		size_t full;
 
 		assert_int_equal(asked(&question, WWW, 0, cases[i].edns, 1232, 0), 0);
 		relay_make(&question, 0, lines);
-		full = relay.source.length + cases[i].more;
-		assert_int_equal(reply_answer(&question, &relay.source, cases[i].ede, cases[i].text, full, out), full);
-		packet = read_back(out, full);
-		assert_false(ldns_pkt_tc(packet));
-		assert_int_equal(ldns_pkt_ancount(packet), 2);
-		ldns_pkt_free(packet);
-		length = reply_answer(&question, &relay.source, cases[i].ede, cases[i].text, full - 1, out);
-		assert_true(length < full);
-		packet = read_back(out, length);
-		assert_true(ldns_pkt_tc(packet));
-		assert_int_equal(ldns_pkt_ancount(packet), 0);
-		assert_int_equal(ldns_pkt_qdcount(packet), 1);
-		assert_int_equal(ldns_pkt_edns(packet), cases[i].edns);
-		ldns_pkt_free(packet);
+		relay.source.age_s = 10;
+		full = relay.source.length + cases[i].opt + cases[i].explanation;
+		for (size_t limit = full; limit >= MESSAGE_UDP_PLAIN / 8; limit--) {
+			size_t length = reply_answer(&question, &relay.source, cases[i].ede, cases[i].text, limit, out);
+			size_t whole = full - cases[i].explanation;
+			unsigned answers = limit >= whole ? 2 : limit >= whole - record ? 1 : 0;
+
+			assert_int_equal(length, limit >= full ? full : whole - (2 - answers) * record);
+			expect_answers(out, length, cases[i].edns, limit < whole, answers);
+		}
 	}
 }
 
