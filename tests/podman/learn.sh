@@ -2,7 +2,7 @@
 # Learning: real programs are let out once, what they used becomes a profile, and with that profile they do the same again and nothing else.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/reach.sh"
-www=/srv/bed/www
+. "$(dirname "$0")/../support/repositories.sh"
 
 # ---- the world: a repository for each program, some names of one owner, and names that share an address
 
@@ -10,81 +10,15 @@ world_names git.forge.test,198.51.100.31 archive.distro.test,198.51.100.32 index
 	registry.nodes.test,198.51.100.34 a.mirrors.test,198.51.100.35 b.mirrors.test,198.51.100.36 c.mirrors.test,198.51.100.37 \
 	d111111abcdef8.cloudfront.net,198.51.100.38 denied.test,198.51.100.39 silent.test,10.99.0.77 first.twins.test,198.51.100.42 second.twins.test,198.51.100.42
 
-make_repository() {	# a bare one, as any http server can serve it
-	local tree=/srv/bed/tree
-	git init -q "$tree" && echo world >"$tree/README" && git -C "$tree" add README &&
-		git -C "$tree" -c user.name=bed -c user.email=bed@bed.test commit -qm "The world" &&
-		git clone -q --bare "$tree" "$www/project.git" && git -C "$www/project.git" update-server-info
-}
+make_repositories http
 
-make_archive() {	# of one Debian package
-	local tree=/srv/bed/package
-	mkdir -p "$tree/DEBIAN" "$www/debian" &&
-		printf 'Package: world\nVersion: 1.0\nArchitecture: all\nMaintainer: bed <bed@bed.test>\nDescription: the world\n' >"$tree/DEBIAN/control" &&
-		dpkg-deb -b "$tree" "$www/debian/world.deb" >/dev/null &&
-		{
-			cat "$tree/DEBIAN/control"
-			echo "Filename: ./world.deb"
-			echo "Size: $(stat -c %s "$www/debian/world.deb")"
-			echo "SHA256: $(sha256sum <"$www/debian/world.deb" | cut -d' ' -f1)"
-		} >"$www/debian/Packages"
-}
-
-make_index() {	# of one wheel, which lies at another name
-	mkdir -p "$www/simple/world" &&
-		echo '<a href="http://files.wheels.test/world-1.0-py3-none-any.whl">world-1.0-py3-none-any.whl</a>' >"$www/simple/world/index.html" &&
-		/usr/bin/python3 - "$www/world-1.0-py3-none-any.whl" <<-'END'
-			import sys, zipfile
-			with zipfile.ZipFile(sys.argv[1], "w") as wheel:
-			    wheel.writestr("world.py", "name = 'world'\n")
-			    wheel.writestr("world-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: world\nVersion: 1.0\n")
-			    wheel.writestr("world-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: bed\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-			    wheel.writestr("world-1.0.dist-info/RECORD", "world.py,,\nworld-1.0.dist-info/METADATA,,\nworld-1.0.dist-info/WHEEL,,\nworld-1.0.dist-info/RECORD,,\n")
-		END
-}
-
-make_registry() {	# of one node package
-	local tree=/srv/bed/node/package
-	mkdir -p "$tree" && echo '{"name":"world-node","version":"1.0.0"}' >"$tree/package.json" &&
-		tar -C /srv/bed/node -czf "$www/world-node-1.0.0.tgz" package &&
-		printf '{"name":"world-node","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"world-node","version":"1.0.0","dist":{"tarball":"http://registry.nodes.test/world-node-1.0.0.tgz","shasum":"%s"}}}}' \
-			"$(sha1sum <"$www/world-node-1.0.0.tgz" | cut -d' ' -f1)" >"$www/world-node"
-}
-
-check "the world has a git repository" make_repository
-check "the world has an archive of packages" make_archive
-check "the world has an index of wheels" make_index
-has_npm=$([ -x /usr/bin/npm ] && echo yes)
-[ -z "$has_npm" ] || check "the world has a registry of node packages" make_registry
-
-# ---- the programs: Debian's own, seen from a container of the bed's image
-
-programs=(-v /usr:/usr:ro -v /etc/ssl:/etc/ssl:ro -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro -e HOME=/tmp -e GIT_CONFIG_NOSYSTEM=1)
-fresh() { inside "$1" rm -rf /tmp/work && inside "$1" mkdir -p /tmp/work/lists/partial /tmp/work/cache/archives/partial; }
-get_git() { inside "$1" timeout 20 git clone -q http://git.forge.test/project.git /tmp/work/project && [ "$(inside "$1" cat /tmp/work/project/README)" = world ]; }
-apt_for() {	# CONTAINER ARGS...
-	local name=$1; shift
-	inside "$name" sh -c 'cd /tmp/work && : >status && echo "deb [trusted=yes] http://archive.distro.test/debian ./" >sources.list &&
-		exec timeout 40 apt-get -q -o Dir::State=/tmp/work -o Dir::State::status=/tmp/work/status -o Dir::Cache=/tmp/work/cache -o Dir::Etc=/tmp/work \
-		-o Dir::Etc::SourceList=/tmp/work/sources.list -o Dir::Etc::SourceParts=- -o APT::Sandbox::User=root -o Acquire::Retries=0 -o Acquire::Languages=none "$@"' sh "$@"
-}
-get_apt() { apt_for "$1" update && apt_for "$1" download world && inside "$1" test -s /tmp/work/world_1.0_all.deb; }
-get_pip() {
-	inside "$1" timeout 40 /usr/bin/python3 -m pip --disable-pip-version-check --no-cache-dir --retries 0 download -q --no-deps -d /tmp/work/wheels \
-		--index-url http://index.wheels.test/simple/ --trusted-host index.wheels.test --trusted-host files.wheels.test world &&
-		inside "$1" test -s /tmp/work/wheels/world-1.0-py3-none-any.whl
-}
-get_npm() {
-	inside "$1" timeout 60 sh -c 'mkdir -p /tmp/work/node && cd /tmp/work/node && exec npm install --registry http://registry.nodes.test/ \
-		--no-audit --no-fund --no-update-notifier --fetch-retries=0 world-node' && inside "$1" test -s /tmp/work/node/node_modules/world-node/package.json
-}
 workload() {	# CONTAINER WORDS
 	local url
 	fresh "$1"
-	check "$2: git clones over http" get_git "$1"
-	check "$2: apt updates and downloads a package" get_apt "$1"
-	check "$2: pip downloads a wheel from an index and a second name at its address" get_pip "$1"
-	[ -z "$has_npm" ] || check "$2: npm installs a package" get_npm "$1"
+	check "$2: git clones over http" get_git "$1" http
+	check "$2: apt updates and downloads a package" get_apt "$1" http
+	check "$2: pip downloads a wheel from an index and a second name at its address" get_pip "$1" http
+	[ -z "$has_npm" ] || check "$2: npm installs a package" get_npm "$1" http
 	for url in http://a.mirrors.test/ http://b.mirrors.test/ http://c.mirrors.test/ http://d111111abcdef8.cloudfront.net/ http://198.51.100.40:8080/; do
 		check_reached "$2: wget $url" "$1" "$url"
 	done

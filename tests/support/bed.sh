@@ -62,12 +62,13 @@ cmd_prepare() {
 	root=$(root_of "$suite")
 	# shellcheck disable=SC2086  # lists of words
 	if [ -z "$root" ]; then
-		packages_install $packages_build $packages_run $packages_bed $packages_test
+		packages_install $packages_build $packages_run $packages_bed $packages_test $packages_clients
+		[ -z "${SHIELD_NO_SKIP:-}" ] || [ -x /usr/bin/npm ] || packages_install $packages_node
 		return
 	fi
 	need_root
 	make_bed_dir
-	local want="$packages_build $packages_run $packages_bed $packages_test"
+	local want="$packages_build $packages_run $packages_bed $packages_test $packages_clients $packages_node"
 	[ "$(cat "$root/.packages" 2>/dev/null)" != "$want" ] || return 0
 	packages_install debootstrap debian-archive-keyring
 	local uri; uri=$(mirror)

@@ -14,6 +14,12 @@ packages_bed="busybox-static iproute2 iputils-ping util-linux procps dnsmasq-bas
 # What the tests add to that.
 packages_test="libcmocka-dev"
 
+# The programs and resolvers that tests/podman/clients.sh takes into its containers.
+packages_clients="curl openssl musl-tools libc-ares-dev"
+
+# npm brings hundreds of packages: it is installed in the other distribution's userland, and on the machine itself only where a skip is a failure and there is none.
+packages_node="npm"
+
 # What only the machine that runs all tests needs: the second compiler, and the tool that makes the other distribution's userland.
 packages_driver="clang libclang-rt-dev debootstrap debian-archive-keyring git"
 
