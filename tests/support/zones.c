@@ -24,8 +24,7 @@
 #define DNSMASQ "/usr/sbin/dnsmasq"
 #define UNBOUND "/usr/sbin/unbound"
 
-static const char *const zones[] = {"zone.test", "signed.test", "signed3.test", "other.test"};
-#define ZONE_COUNT (sizeof(zones) / sizeof(zones[0]))
+const char *const zones_origins[] = {"zone.test", "signed.test", "signed3.test", "other.test", NULL};
 
 /* ---- names ---- */
 
@@ -202,7 +201,7 @@ static const char *plain_write(const char *path, const char *origin)
 	return NULL;
 }
 
-static const char *sign(const char *path, const char *origin, bool nsec3)
+const char *zones_sign(const char *path, const char *origin, bool nsec3)
 {
 	static uint8_t salt[] = {0xab, 0xcd};
 	cleanup_stream FILE *file = fopen(path, "r+e");
@@ -241,14 +240,14 @@ static const char *sign(const char *path, const char *origin, bool nsec3)
 
 const char *zones_write(const char *folder)
 {
-	for (size_t i = 0; i < ZONE_COUNT; i++) {
+	for (const char *const *origin = zones_origins; *origin; origin++) {
 		char path[PATH_SIZE];
 		const char *wrong;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, zones[i]);
-		wrong = plain_write(path, zones[i]);
-		if (!wrong && !strncmp(zones[i], "signed", 6))
-			wrong = sign(path, zones[i], zones[i][6] == '3');
+		snprintf(path, sizeof(path), "%s/%s", folder, *origin);
+		wrong = plain_write(path, *origin);
+		if (!wrong && !strncmp(*origin, "signed", 6))
+			wrong = zones_sign(path, *origin, (*origin)[6] == '3');
 		if (wrong)
 			return wrong;
 	}
@@ -295,7 +294,7 @@ static pid_t start(const char *folder, const char *name, const char *const argum
 	_exit(127);
 }
 
-static pid_t nsd_start(const char *folder, uint16_t port)
+static pid_t nsd_start(const char *folder, uint16_t port, const char *const *origins)
 {
 	char path[PATH_SIZE];
 	cleanup_stream FILE *to = settings_open(folder, "nsd", path);
@@ -308,13 +307,13 @@ static pid_t nsd_start(const char *folder, uint16_t port)
 		"\tzonesdir: \"%s\"\n\tzonelistfile: \"%s/nsd.list\"\n\txfrdfile: \"%s/nsd.xfrd\"\n\txfrdir: \"%s\"\n\trrl-ratelimit: 0\n\trefuse-any: no\n\tminimal-responses: no\n"
 		"remote-control:\n\tcontrol-enable: no\n",
 		port, port, folder, folder, folder, folder);
-	for (size_t i = 0; i < ZONE_COUNT; i++)
-		fprintf(to, "zone:\n\tname: %s\n\tzonefile: %s\n", zones[i], zones[i]);
+	for (; *origins; origins++)
+		fprintf(to, "zone:\n\tname: %s\n\tzonefile: %s\n", *origins, *origins);
 	fflush(to);
 	return start(folder, "nsd", arguments);
 }
 
-static pid_t bind_start(const char *folder, uint16_t port)
+static pid_t bind_start(const char *folder, uint16_t port, const char *const *origins)
 {
 	char path[PATH_SIZE];
 	cleanup_stream FILE *to = settings_open(folder, "named", path);
@@ -327,15 +326,15 @@ static pid_t bind_start(const char *folder, uint16_t port)
 		"\tminimal-responses no;\n\tallow-transfer { none; };\n\tcheck-names primary ignore;\n\tdnssec-validation no;\n\tnotify no;\n\tmanaged-keys-directory \"%s\";\n};\n"
 		"controls { };\n",
 		folder, port, port, folder);
-	for (size_t i = 0; i < ZONE_COUNT; i++)
-		fprintf(to, "zone \"%s\" { type primary; file \"%s\"; };\n", zones[i], zones[i]);
+	for (; *origins; origins++)
+		fprintf(to, "zone \"%s\" { type primary; file \"%s\"; };\n", *origins, *origins);
 	fflush(to);
 	return start(folder, "named", arguments);
 }
 
-pid_t zones_server_start(enum zones_server server, const char *folder, uint16_t port)
+pid_t zones_server_start(enum zones_server server, const char *folder, uint16_t port, const char *const *origins)
 {
-	return server == ZONES_NSD ? nsd_start(folder, port) : bind_start(folder, port);
+	return server == ZONES_NSD ? nsd_start(folder, port, origins) : bind_start(folder, port, origins);
 }
 
 pid_t zones_dnsmasq_start(const char *folder, uint16_t port, uint16_t upstream_port)
