@@ -587,7 +587,7 @@ static void load_run_all(void)
 	if (!bench.result)
 		bench_die("memory");
 	rig_start(&bench.rig, "bench.test\n", "", no_answer, NULL);
-	bench.rig.settings.upstreams[0].port = BENCH_UPSTREAM_PORT;
+	bench.rig.settings.upstreams[0].endpoint.port = BENCH_UPSTREAM_PORT;
 	bench.rig.settings.budget_names = bench.rig.settings.budget_octets = SETTINGS_BUDGET_MAX; /* counted, and never reached */
 	bench.stub = stub_start(bench.rig.inside_fd);
 	for (unsigned id = 0; id < CANDIDATE_COUNT; id++) {

@@ -74,8 +74,8 @@ static size_t values_make(struct value *values, const struct config *config)
 	strcat(ports, "]");
 	used = 1;
 	for (size_t i = 0; i < settings->upstream_count; i++) {
-		char endpoint[ADDR_ENDPOINT_TEXT_MAX], quoted[ADDR_ENDPOINT_TEXT_MAX + 2];
-		snprintf(quoted, sizeof(quoted), "\"%s\"", addr_endpoint_format(&settings->upstreams[i], endpoint));
+		char upstream[SETTINGS_UPSTREAM_TEXT_MAX], quoted[SETTINGS_UPSTREAM_TEXT_MAX + 2];
+		snprintf(quoted, sizeof(quoted), "\"%s\"", settings_upstream_format(&settings->upstreams[i], upstream));
 		list_add(upstreams, &used, quoted);
 	}
 	strcat(upstreams, "]");
@@ -125,9 +125,9 @@ static cJSON *text_json(const struct config *config, const char *key)
 			output_add(array, NULL, cJSON_CreateNumber(settings->loopback_ports[i]), &failed);
 	} else if (strcmp(key, "dns.upstream") == 0) {
 		for (size_t i = 0; i < settings->upstream_count; i++) {
-			char endpoint[ADDR_ENDPOINT_TEXT_MAX];
-			addr_endpoint_format(&settings->upstreams[i], endpoint);
-			output_add(array, NULL, cJSON_CreateString(endpoint), &failed);
+			char upstream[SETTINGS_UPSTREAM_TEXT_MAX];
+			settings_upstream_format(&settings->upstreams[i], upstream);
+			output_add(array, NULL, cJSON_CreateString(upstream), &failed);
 		}
 	} else if (strcmp(key, "dns.budget") == 0) {
 		cJSON_Delete(array);

@@ -210,14 +210,14 @@ void launch_host_resolver(char *text, size_t size)
 	}
 }
 
-void launch_upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX])
+void launch_upstream_text(const struct settings *settings, char text[SETTINGS_UPSTREAM_TEXT_MAX])
 {
 	if (settings->upstream_count == 0)
 		launch_host_resolver(text, ADDR_ENDPOINT_TEXT_MAX);
-	else if (settings->upstreams[0].port == 53)
-		addr_format(&settings->upstreams[0].addr, text);
+	else if (settings->upstreams[0].endpoint.port == 53 && !settings_use_tls(settings))
+		addr_format(&settings->upstreams[0].endpoint.addr, text);
 	else
-		addr_endpoint_format(&settings->upstreams[0], text);
+		settings_upstream_format(&settings->upstreams[0], text);
 }
 
 static int network_choose(
@@ -358,7 +358,7 @@ int launch_name_check(const struct launch *launch, const struct podman_flags *po
 
 static int upstream_stage(struct bundle_stage *stage, const char *upstream, struct error *error)
 {
-	char line[ADDR_ENDPOINT_TEXT_MAX + 1];
+	char line[SETTINGS_UPSTREAM_TEXT_MAX + 1];
 	int length = snprintf(line, sizeof(line), "%s\n", upstream);
 	return bundle_stage_add(stage, BUNDLE_UPSTREAM, line, (size_t)length, error);
 }
@@ -521,7 +521,7 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 	const struct podman_flags *podman, struct error *error)
 {
 	cleanup_profile_set struct profile_set set = {0};
-	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];
+	char path[PATH_MAX], root[PATH_MAX], runtime[PATH_MAX], upstream[SETTINGS_UPSTREAM_TEXT_MAX];
 	enum launch_network network;
 	int rc = launch_config_load(config, options, error);
 	if (!rc)

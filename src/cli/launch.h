@@ -74,7 +74,7 @@ int launch_name_check(const struct launch *launch, const struct podman_flags *po
 /* Stages what each start of a container needs of its folder: resolv.conf and the hooks. */
 int launch_stage_start(struct bundle_stage *stage, struct error *error);
 /* The first upstream; the host's when the settings have none. */
-void launch_upstream_text(const struct settings *settings, char text[ADDR_ENDPOINT_TEXT_MAX]);
+void launch_upstream_text(const struct settings *settings, char text[SETTINGS_UPSTREAM_TEXT_MAX]);
 /* The shim that stands for the runtime which podman would take. By the folder it is called in it knows whether it is to verify. */
 int launch_runtime_find(bool verify, char path[PATH_MAX], struct error *error);
 

@@ -218,7 +218,7 @@ static int identity_take(struct launch *launch, const struct bundle_shared *shar
 int launch_join(struct launch *launch, const struct command_options *options, const struct podman_flags *podman, struct error *error)
 {
 	struct bundle_shared shared = {0};
-	char path[PATH_MAX], runtime[PATH_MAX], upstream[ADDR_ENDPOINT_TEXT_MAX];
+	char path[PATH_MAX], runtime[PATH_MAX], upstream[SETTINGS_UPSTREAM_TEXT_MAX];
 	/* It would be open to those who are there already, and those who come later would be let in to it. */
 	if (options->learn)
 		return error_set(error, EINVAL,

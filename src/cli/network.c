@@ -69,7 +69,7 @@ static int gateways_add(const cJSON *network, struct settings *settings, struct 
 		}
 		if (settings->upstream_count == SETTINGS_UPSTREAMS_MAX)
 			return error_set(error, EINVAL, "the networks have more than %d name servers", SETTINGS_UPSTREAMS_MAX);
-		settings->upstreams[settings->upstream_count++] = upstream;
+		settings->upstreams[settings->upstream_count++].endpoint = upstream;
 	}
 	return 0;
 }

@@ -275,7 +275,7 @@ static int read_upstream(struct reader *reader)
 		return bad(reader, "'%s' is no resolver's address", SHOWN(text));
 	if (settings->upstream_count == SETTINGS_UPSTREAMS_MAX)
 		return bad(reader, "more than %d upstream resolvers", SETTINGS_UPSTREAMS_MAX);
-	settings->upstreams[settings->upstream_count++] = endpoint;
+	settings->upstreams[settings->upstream_count++].endpoint = endpoint;
 	return 0;
 }
 

@@ -220,6 +220,27 @@ static void rule_dns(const struct sink *sink, const char *condition, const char 
 	rule(sink, "%sudp dport %d %s", condition, RULESET_DNS_PORT, verdict);
 }
 
+/* The forwarder's own sockets in the namespace, known by their mark. Where its servers are asked by TLS there is no way out in the
+ * clear, whatever it may do. */
+static void accept_upstream(const struct sink *sink)
+{
+	const struct settings *settings = sink->ruleset->settings;
+	char addr[ADDR_TEXT_MAX];
+
+	if (settings->via != SETTINGS_VIA_CONTAINER)
+		return;
+	if (!settings_use_tls(settings)) {
+		rule_dns(sink, MARKED, "accept");
+		return;
+	}
+	for (size_t i = 0; i < settings->upstream_count; i++) {
+		const struct addr_endpoint *server = &settings->upstreams[i].endpoint;
+
+		rule(sink, MARKED "%s daddr %s tcp dport %u accept", server->addr.family == ADDR_V4 ? "ip" : "ip6",
+			addr_format(&server->addr, addr), server->port);
+	}
+}
+
 /* A jump for each set of a kind, by address alone and by address, protocol and port. */
 static void go_by_sets(const struct sink *sink, bool denied, const char *target)
 {
@@ -273,8 +294,7 @@ static void output_chain(const struct sink *sink)
 		rule(sink, "icmpv6 type mld2-listener-report drop");
 		rule(sink, "ip protocol igmp drop");
 	}
-	if (sink->ruleset->settings->via == SETTINGS_VIA_CONTAINER)
-		rule_dns(sink, MARKED, "accept");
+	accept_upstream(sink);
 	rule_dns(sink, "", "goto blocked");
 	open_gateway(sink);
 	go_by_sets(sink, false, "allowed");

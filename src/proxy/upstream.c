@@ -101,7 +101,7 @@ void upstreams_load(struct upstreams *upstreams, const struct settings *settings
 	memset(upstreams, 0, sizeof(*upstreams));
 	upstreams->notify_fd = upstreams->folder_watch = upstreams->file_watch = -1;
 	for (size_t i = 0; i < settings->upstream_count; i++)
-		upstreams_add(upstreams, &settings->upstreams[i]);
+		upstreams_add(upstreams, &settings->upstreams[i].endpoint);
 	upstreams->fixed = upstreams->count;
 	if (!upstreams->fixed) {
 		upstreams_parse(upstreams, "");

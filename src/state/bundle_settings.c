@@ -15,8 +15,8 @@
 #define PROTOCOL_SCTP 132
 
 static const char *const keys[] = {"format", "version", "container", "profiles", "reject", "via", "deny", "audit", "budget_names",
-	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published", "hub", "sum_allowed", "sum_domains", "sum"};
-#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+	"budget_octets", "upstreams", "loopback_ports", "host_gateway", "published", "hub", "sum_allowed", "sum_domains", "sum", "ca"};
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0])) /* the last is there with servers by TLS only */
 
 void bundle_identity_free(struct bundle_identity *identity)
 {
@@ -91,11 +91,11 @@ static void add_numbered(cJSON *root, const struct settings *settings, bool *ok)
 	cJSON *upstreams = cJSON_AddArrayToObject(root, "upstreams");
 	cJSON *ports = cJSON_AddArrayToObject(root, "loopback_ports");
 	cJSON *published = cJSON_AddArrayToObject(root, "published");
-	char text[ADDR_ENDPOINT_TEXT_MAX];
+	char text[SETTINGS_UPSTREAM_TEXT_MAX];
 
 	*ok = *ok && upstreams && ports && published;
 	for (size_t i = 0; *ok && i < settings->upstream_count; i++)
-		*ok = cJSON_AddItemToArray(upstreams, cJSON_CreateString(addr_endpoint_format(&settings->upstreams[i], text)));
+		*ok = cJSON_AddItemToArray(upstreams, cJSON_CreateString(settings_upstream_format(&settings->upstreams[i], text)));
 	for (size_t i = 0; *ok && i < settings->loopback_port_count; i++) {
 		snprintf(text, sizeof(text), "%u", settings->loopback_ports[i]);
 		*ok = cJSON_AddItemToArray(ports, cJSON_CreateString(text));
@@ -150,7 +150,8 @@ static char *settings_print(const struct bundle_identity *identity, const struct
 	     cJSON_AddStringToObject(root, "host_gateway", gateway);
 	if (ok)
 		add_numbered(root, settings, &ok);
-	ok = ok && cJSON_AddStringToObject(root, "hub", settings->hub);
+	ok = ok && cJSON_AddStringToObject(root, "hub", settings->hub) &&
+	     (!settings_use_tls(settings) || cJSON_AddStringToObject(root, "ca", settings->ca));
 	if (ok)
 		add_sums(root, sums, &ok);
 	if (ok)
@@ -245,10 +246,12 @@ static int read_profile(const struct json *json, const char *value, void *contex
 static int read_upstream(const struct json *json, const char *value, void *context)
 {
 	struct settings *settings = context;
+	struct settings_upstream *upstream = &settings->upstreams[settings->upstream_count];
 
-	if (addr_endpoint_parse(&settings->upstreams[settings->upstream_count], value, strlen(value), 53))
-		return json_bad(json, "upstreams", value, "is no address with a port");
-	settings->upstream_count++;
+	if (settings_upstream_parse(upstream, value))
+		return json_bad(json, "upstreams", value, "is neither an address with a port nor tls:// with a name");
+	if (settings->upstream_count++ && settings_use_tls(settings) != (*upstream->tls_name != '\0'))
+		return json_bad(json, "upstreams", value, "is not of the kind of those before it");
 	return 0;
 }
 
@@ -344,6 +347,20 @@ static int read_hub(const struct json *json, struct settings *settings)
 	return 0;
 }
 
+static int read_ca(const struct json *json, struct settings *settings)
+{
+	const char *ca = settings->ca;
+	int result = settings_use_tls(settings) ? json_string(json, "ca", &ca) : 0;
+
+	if (result)
+		return result;
+	if (*ca != '/' || strlen(ca) >= sizeof(settings->ca))
+		return json_bad(json, "ca", ca, "is no absolute path, or too long");
+	if (ca != settings->ca)
+		strcpy(settings->ca, ca);
+	return 0;
+}
+
 int bundle_settings_parse(const char *data, size_t length, struct bundle_identity *identity, struct settings *settings, struct error *error)
 {
 	cleanup_json struct json json = {0};
@@ -360,12 +377,12 @@ int bundle_settings_parse(const char *data, size_t length, struct bundle_identit
 			"%s: it has format %llu, this program reads %d: it was written by another version of terok-shield; "
 			"remove the container and run it anew",
 			BUNDLE_SETTINGS, (unsigned long long)format, BUNDLE_FORMAT);
-	if ((result = json_check_keys(&json, keys, KEY_COUNT)) || (result = read_identity(&json, identity)) ||
+	if ((result = json_check_keys(&json, keys, KEY_COUNT - !json_has(&json, "ca"))) || (result = read_identity(&json, identity)) ||
 		(result = read_words(&json, settings)) || (result = read_budget(&json, settings)) ||
 		(result = json_strings(&json, "upstreams", SETTINGS_UPSTREAMS_MAX, read_upstream, settings)) ||
 		(result = json_strings(&json, "loopback_ports", SETTINGS_PORTS_MAX, read_loopback_port, settings)) ||
 		(result = json_strings(&json, "published", SETTINGS_PUBLISHED_MAX, read_published, settings)) ||
-		(result = read_hub(&json, settings)) || (result = sum_take(&json, "sum_allowed", &identity->sums.allowed)) ||
+		(result = read_hub(&json, settings)) || (result = read_ca(&json, settings)) || (result = sum_take(&json, "sum_allowed", &identity->sums.allowed)) ||
 		(result = sum_take(&json, "sum_domains", &identity->sums.domains)))
 		return result;
 	return sum_check(&json, data, length);

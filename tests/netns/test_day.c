@@ -725,7 +725,7 @@ static int setup(void **state)
 	rig.settings.budget_names = BUDGET;
 	rig.settings.upstream_count = SERVERS;
 	for (unsigned i = 0; i < SERVERS; i++)
-		rig.settings.upstreams[i] =
+		rig.settings.upstreams[i].endpoint =
 			(struct addr_endpoint){.addr = addr_v4((uint8_t[]){127, 0, 0, 1}), .port = (uint16_t)(SERVER_PORT + i)};
 	if (bundle_settings_write(
 		    &rig.bundle, &(struct bundle_identity){.container = "rig", .version = SHIELD_VERSION}, &rig.settings, &error) ||

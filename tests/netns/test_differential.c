@@ -458,7 +458,7 @@ static void run_in_front_of(enum zones_server server, const char *name)
 	wrong = zones_write(rig.folder);
 	if (wrong)
 		fail_msg("%s", wrong);
-	rig.settings.upstreams[0].port = SERVER_PORT;
+	rig.settings.upstreams[0].endpoint.port = SERVER_PORT;
 	processes[0] = zones_server_start(server, rig.folder, SERVER_PORT, zones_origins);
 	processes[1] = zones_dnsmasq_start(rig.folder, DNSMASQ_PORT, SERVER_PORT);
 	processes[2] = zones_unbound_start(rig.folder, UNBOUND_PORT, SERVER_PORT);

@@ -273,7 +273,7 @@ static void round_run(uint64_t seed, enum zones_server server, struct tally *tal
 	wrong = random_zones_write(zones, rig.folder);
 	if (wrong)
 		fail_msg("%s", wrong);
-	rig.settings.upstreams[0].port = SERVER_PORT;
+	rig.settings.upstreams[0].endpoint.port = SERVER_PORT;
 	process = zones_server_start(server, rig.folder, SERVER_PORT, random_zones_origins);
 	assert_string_equal(rig_forwarder(&rig), "ready");
 	wait_for_server();

@@ -83,12 +83,24 @@ static void assert_verified(const struct ruleset *ruleset)
 	assert_int_equal(verify_state(ruleset, json, &error), ruleset->state);
 }
 
+static void upstreams_by_tls(void)
+{
+	static const char *const texts[] = {"tls://10.1.2.4#dns.example", "tls://[fd00::53]:8853#dns.example"};
+
+	for (settings.upstream_count = 0; settings.upstream_count < 2; settings.upstream_count++)
+		assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count], texts[settings.upstream_count]), 0);
+}
+
 static void every_state_reads_back_as_it_was_written(void **unused)
 {
 	(void)unused;
-	for (unsigned variant = 0; variant < 4; variant++) {
+	for (unsigned variant = 0; variant < 5; variant++) {
 		settings.via = variant & 1 ? SETTINGS_VIA_CONTAINER : SETTINGS_VIA_HOST;
 		settings.reject = variant & 2 ? SETTINGS_REJECT_RESET : SETTINGS_REJECT_ICMP;
+		if (variant == 4) {
+			settings.via = SETTINGS_VIA_CONTAINER;
+			upstreams_by_tls();
+		}
 		if (variant == 3) {
 			settings.host_gateway = addr_v4((uint8_t[]){10, 0, 2, 2});
 			settings.loopback_ports[0] = 8081;

@@ -295,7 +295,7 @@ void rig_start(struct rig *rig, const char *domains, const char *networks, rig_a
 	settings_init(&rig->settings);
 	rig->settings.via = SETTINGS_VIA_HOST;
 	rig->settings.budget_names = rig->settings.budget_octets = 0;
-	if (addr_endpoint_parse(&rig->settings.upstreams[0], "127.0.0.1:5300", strlen("127.0.0.1:5300"), 53))
+	if (addr_endpoint_parse(&rig->settings.upstreams[0].endpoint, "127.0.0.1:5300", strlen("127.0.0.1:5300"), 53))
 		rig_die("endpoint");
 	rig->settings.upstream_count = 1;
 	init_start(rig);

@@ -576,7 +576,7 @@ static void settings_come_back_as_they_were_written(void **state)
 	settings.budget_names = 0;
 	settings.budget_octets = 4096;
 	strcpy(settings.hub, "/run/user/1000/hub");
-	assert_int_equal(addr_endpoint_parse(&settings.upstreams[settings.upstream_count++], "[2001:db8::1]:5353", 18, 53), 0);
+	assert_int_equal(addr_endpoint_parse(&settings.upstreams[settings.upstream_count++].endpoint, "[2001:db8::1]:5353", 18, 53), 0);
 	assert_int_equal(addr_parse(&settings.host_gateway, "10.0.2.2", 8), 0);
 	settings.loopback_ports[settings.loopback_port_count++] = 65535;
 	settings.published[settings.published_count++] = (struct settings_published){.first = 8000, .last = 8010, .protocol = RULE_UDP};
@@ -596,8 +596,8 @@ static void settings_come_back_as_they_were_written(void **state)
 	assert_int_equal(back.reject, settings.reject);
 	assert_false(back.audit);
 	assert_int_equal(back.upstream_count, 1);
-	assert_true(addr_equal(&back.upstreams[0].addr, &settings.upstreams[0].addr));
-	assert_int_equal(back.upstreams[0].port, 5353);
+	assert_true(addr_equal(&back.upstreams[0].endpoint.addr, &settings.upstreams[0].endpoint.addr));
+	assert_int_equal(back.upstreams[0].endpoint.port, 5353);
 	assert_true(addr_equal(&back.host_gateway, &settings.host_gateway));
 	assert_int_equal(back.loopback_port_count, 1);
 	assert_int_equal(back.loopback_ports[0], 65535);
@@ -613,6 +613,33 @@ static void settings_come_back_as_they_were_written(void **state)
 	bundle_identity_free(&identity);
 }
 
+static void servers_by_tls_come_back_with_their_names_and_their_cas(void **state)
+{
+	cleanup_bundle struct bundle bundle = BUNDLE_INIT;
+	struct bundle_identity identity = {.container = "web", .version = "1.0.0"}, identity_back;
+	struct settings settings, back;
+	struct error error = {0};
+	(void)state;
+
+	settings_init(&settings);
+	settings.via = SETTINGS_VIA_HOST;
+	strcpy(settings.ca, "/etc/own/ca.pem");
+	assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count++], "tls://192.0.2.1#dns.example"), 0);
+	assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count++], "tls://[2001:db8::1]:8853#dns.example"), 0);
+	assert_int_equal(bundle_create(&bundle, below("web"), NULL), 0);
+	if (bundle_settings_write(&bundle, &identity, &settings, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(bundle_settings_read(&bundle, &identity_back, &back, &error), 0);
+	assert_int_equal(back.upstream_count, 2);
+	assert_memory_equal(back.upstreams, settings.upstreams, sizeof(back.upstreams));
+	assert_string_equal(back.ca, "/etc/own/ca.pem");
+	bundle_identity_free(&identity_back);
+
+	assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count++], "192.0.2.1"), 0); /* in the clear */
+	assert_int_equal(bundle_settings_write(&bundle, &identity, &settings, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "not of the kind of those before it"));
+}
+
 #define HEAD                                                                                                                               \
 	"\"format\":3,\"version\":\"1\",\"container\":\"c\",\"profiles\":[],\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\","
 #define WORDS  "\"reject\":\"icmp\",\"via\":\"host\",\"deny\":\"nxdomain\",\"audit\":true,"
@@ -622,6 +649,7 @@ static void settings_come_back_as_they_were_written(void **state)
 #define SUMS   "\"hub\":\"/run/user/1000/hub\"," SUM
 #define NO_LISTS "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],"
 #define LISTS  NO_LISTS SUMS
+#define TLS_LISTS "\"upstreams\":[\"tls://192.0.2.1#dns.example\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],"
 #define TAIL   BUDGET LISTS
 
 static void settings_that_are_not_exactly_right_are_refused(void **state)
@@ -651,7 +679,7 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		 "\"reject\":\"icmp\",\"via\":\"auto\",\"deny\":\"nxdomain\",\"audit\":true," TAIL "}",
 			"neither host nor container", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[\"x\"],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[]," SUMS "}",
-			"no address", EINVAL},
+			"neither an address", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[\"0\"],\"host_gateway\":\"\",\"published\":[]," SUMS "}", "no port",
 			EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[\"80 \"],\"host_gateway\":\"\",\"published\":[]," SUMS "}", "no port",
@@ -673,6 +701,9 @@ static void settings_that_are_not_exactly_right_are_refused(void **state)
 		{"{" HEAD "\"audit\":true," BUDGET "\"upstreams\":[],\"loopback_ports\":[],\"host_gateway\":\"\",\"published\":[],\"hub\":\"\","
 		 "\"sum_allowed\":\"0x23456789abcdef\",\"sum_domains\":\"0123456789abcdef\",\"sum\":\"0123456789abcdef\"}",
 			"no checksum", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET TLS_LISTS SUMS "}", "'ca' is missing", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET TLS_LISTS "\"ca\":\"ca.pem\"," SUMS "}", "no absolute path", EINVAL},
+		{"{" HEAD "\"audit\":true," BUDGET TLS_LISTS "\"ca\":\"/a\",\"ca\":\"/b\"," SUMS "}", "'ca' is there more than once", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS SUM "}", "'hub' is missing", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS "\"hub\":\"hub\"," SUM "}", "no absolute path", EINVAL},
 		{"{" HEAD "\"audit\":true," BUDGET NO_LISTS "\"hub\":\"/" FIFTY FIFTY "1234567\"," SUM "}", "too long", EINVAL},
@@ -833,6 +864,7 @@ int main(void)
 		in_folder(the_lock_excludes_and_ends_with_its_descriptor),
 		in_folder(settings_come_back_as_they_were_written),
 		cmocka_unit_test(settings_that_are_not_exactly_right_are_refused),
+		cmocka_unit_test(servers_by_tls_come_back_with_their_names_and_their_cas),
 		in_folder(what_runs_comes_back_as_it_was_written),
 		cmocka_unit_test(a_process_is_told_from_a_later_one_with_its_pid),
 		in_folder(the_wanted_state_is_up_until_another_is_written),

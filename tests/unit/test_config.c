@@ -64,9 +64,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.settings.loopback_ports[1], 65535);
 	assert_false(config.settings.audit);
 	assert_int_equal(config.settings.upstream_count, 3);
-	assert_string_equal(addr_endpoint_format(&config.settings.upstreams[1], endpoint), "[2620:fe::fe]:5353");
-	assert_int_equal(config.settings.upstreams[0].port, 53);
-	assert_int_equal(config.settings.upstreams[2].port, 5300);
+	assert_string_equal(addr_endpoint_format(&config.settings.upstreams[1].endpoint, endpoint), "[2620:fe::fe]:5353");
+	assert_int_equal(config.settings.upstreams[0].endpoint.port, 53);
+	assert_int_equal(config.settings.upstreams[2].endpoint.port, 5300);
 	assert_int_equal(config.settings.via, SETTINGS_VIA_CONTAINER);
 	assert_int_equal(config.settings.deny, SETTINGS_DENY_REFUSED);
 	assert_int_equal(config.settings.budget_names, 0);

@@ -79,8 +79,8 @@ static void a_network_with_dns_sends_queries_to_its_gateways(void **state)
 	assert_int_equal(network_resolvers_parse(with_dns, &settings, &error), 0);
 	assert_int_equal(settings.via, SETTINGS_VIA_CONTAINER);
 	assert_int_equal(settings.upstream_count, 2);
-	assert_int_equal(settings.upstreams[0].port, 53);
-	assert_int_equal(settings.upstreams[1].addr.family, ADDR_V6);
+	assert_int_equal(settings.upstreams[0].endpoint.port, 53);
+	assert_int_equal(settings.upstreams[1].endpoint.addr.family, ADDR_V6);
 	assert_int_equal(network_resolvers_parse("{}", &settings, &error), -EPROTO);
 	assert_int_equal(network_resolvers_parse("not JSON", &settings, &error), -EPROTO);
 }

@@ -91,8 +91,8 @@ static void servers_of_the_configuration_are_fixed(void **state)
 	(void)state;
 	settings_init(&settings);
 	settings.upstream_count = 2;
-	assert_int_equal(addr_endpoint_parse(&settings.upstreams[0], "192.0.2.1:5353", 14, 53), 0);
-	assert_int_equal(addr_endpoint_parse(&settings.upstreams[1], "2001:db8::1", 11, 53), 0);
+	assert_int_equal(addr_endpoint_parse(&settings.upstreams[0].endpoint, "192.0.2.1:5353", 14, 53), 0);
+	assert_int_equal(addr_endpoint_parse(&settings.upstreams[1].endpoint, "2001:db8::1", 11, 53), 0);
 	upstreams_load(&upstreams, &settings);
 	servers_write(&upstreams, &text);
 	assert_string_equal(text.data, "192.0.2.1:5353 [2001:db8::1]:53");
