@@ -2,6 +2,8 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(event REQUIRED IMPORTED_TARGET libevent_core>=2.1)
+pkg_check_modules(event_openssl REQUIRED IMPORTED_TARGET libevent_openssl>=2.1)
+pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl>=3.0)
 pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns>=1.7)
 pkg_check_modules(nftables REQUIRED IMPORTED_TARGET libnftables>=1.0)
 pkg_check_modules(mnl REQUIRED IMPORTED_TARGET libmnl)

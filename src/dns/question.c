@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#define OPTION_PADDING 12  /* RFC 7830 section 3 */
+#define OPTION_HEAD    4   /* octets: code and length */
+#define PADDING_BLOCK  128 /* octets */
 #define OPT_DO 0x8000u /* in the low half of OPT's TTL: RFC 6891 section 6.1.3 */
 
 static bool type_is_refused(uint16_t type)
@@ -109,4 +112,19 @@ size_t question_query(const struct question *question, uint16_t id, uint8_t *out
 	message_put32(at + 4, question->dnssec_ok ? OPT_DO : 0);
 	message_put16(at + 8, 0);
 	return (size_t)(at + 10 - out);
+}
+
+_Static_assert(QUESTION_PADDED_MAX % PADDING_BLOCK == 0 && QUESTION_PADDED_MAX >= QUESTION_QUERY_MAX + OPTION_HEAD, "room for the longest name");
+
+size_t question_query_padded(const struct question *question, uint16_t id, uint8_t *out)
+{
+	size_t length = question_query(question, id, out);
+	size_t padded = (length + OPTION_HEAD + PADDING_BLOCK - 1) / PADDING_BLOCK * PADDING_BLOCK;
+	uint8_t *option = out + length;
+
+	message_put16(option - 2, (uint16_t)(padded - length)); /* the length of OPT's data, which stands at the end */
+	message_put16(option, OPTION_PADDING);
+	message_put16(option + 2, (uint16_t)(padded - length - OPTION_HEAD));
+	memset(option + OPTION_HEAD, 0, padded - length - OPTION_HEAD);
+	return padded;
 }

@@ -35,4 +35,9 @@ bool question_same(const struct question *a, const struct question *b);
 #define QUESTION_QUERY_MAX (MESSAGE_HEADER + NAME_WIRE_MAX + 4 + 11)
 size_t question_query(const struct question *question, uint16_t id, uint8_t *out);
 
+/* The same for a connection that hides what is said but not how much: padded to whole blocks of 128 octets (RFC 7830, RFC 8467 section 4.1). out: at least
+ * QUESTION_PADDED_MAX octets. */
+#define QUESTION_PADDED_MAX 384
+size_t question_query_padded(const struct question *question, uint16_t id, uint8_t *out);
+
 #endif

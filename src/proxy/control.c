@@ -242,12 +242,27 @@ static void request_retire(struct caller *caller, char *argument)
 	caller_end(caller, NULL);
 }
 
+/* Those by TLS that do not answer. */
+static void servers_print(const struct proxy *proxy, struct evbuffer *output)
+{
+	const struct settings *settings = &proxy->settings;
+	char text[SETTINGS_UPSTREAM_TEXT_MAX];
+
+	for (unsigned i = 0; settings_use_tls(settings) && i < settings->upstream_count; i++) {
+		const char *failure = pendings_failure(proxy->pendings, i);
+
+		if (failure)
+			evbuffer_add_printf(output, "fails %s %s\n", settings_upstream_format(&settings->upstreams[i], text), failure);
+	}
+}
+
 static void request_worker(struct caller *caller, char *argument)
 {
 	const struct proxy_start *start = &caller->proxy->start;
 
 	(void)argument;
 	evbuffer_add_printf(bufferevent_get_output(caller->stream), "version %s\nserial %u\nrestarts %u\nkept %d\n", SHIELD_VERSION, start->serial, start->restarts, start->kept);
+	servers_print(caller->proxy, bufferevent_get_output(caller->stream));
 	caller_end(caller, NULL);
 }
 

@@ -33,6 +33,8 @@ static const char *const counter_names[COUNTER_COUNT] = {
 	[COUNT_LOST_KERNEL] = "lost_kernel",
 	[COUNT_MADE_UNASKED] = "made_unasked",
 	[COUNT_FOLDED] = "folded",
+	[COUNT_UPSTREAM_TLS] = "upstream_tls",
+	[COUNT_TLS_CONNECTIONS] = "tls_connections",
 };
 
 const char *counter_name(enum counter counter)

@@ -1,10 +1,13 @@
 /* Questions in flight, and the exchange with the upstream servers.
  *
- * Theory of operation. A pending question is in one of two states: it waits for a datagram at an outlet (UDP, outlet.h), or it talks over a connection of
- * its own (TCP, after an answer that was truncated). An outlet is connected, so the kernel lets only the server's address and port in, its source port is
+ * Theory of operation. A pending question is in one of three states: it waits for a datagram at an outlet (UDP, outlet.h); it talks over a connection of
+ * its own (TCP, after an answer that was truncated); or, where the servers are asked by TLS, and then only so, it waits for a link to open or for an answer by
+ * it (links.h). An outlet is connected, so the kernel lets only the server's address and port in, its source port is
  * fresh for each message, and so is the id. A message that is not the answer (wrong id, wrong question) is passed over and the wait goes on; one that is and
  * is malformed, a refusal by the server, an ICMP error or the timeout lead to the next attempt, with the next server. After PENDING_ATTEMPTS, or when every server has
  * refused, those who wait are told, with the rcode of the last refusal: a client treats REFUSED for AAAA otherwise than SERVFAIL.
+ * On a link many questions are under way: each has an id of its own there, made of its place in the pool and a count, since who cannot read the stream cannot
+ * guess into it either. What was under way on a link that its server has closed is asked again by the next; that is an attempt too.
  * pending_free() undoes a pending question completely, whatever its state.
  */
 #include "proxy/pending.h"
@@ -12,19 +15,24 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "dns/answer.h"
 #include "fw/ruleset.h"
+#include "proxy/links.h"
 #include "proxy/outlet.h"
 #include "proxy/query.h"
 #include "proxy/upstream.h"
 
 #define BUCKETS 1024 /* a power of two */
+#define POOL_BITS 9
+_Static_assert(PENDING_MAX == 1 << POOL_BITS, "a place in the pool is the lower part of an id");
 
 struct pending {
 	struct pending *next; /* in its bucket, or in the free list */
@@ -39,6 +47,10 @@ struct pending {
 	struct outlet *outlet;	    /* UDP; NULL */
 	struct event *timer;
 	struct bufferevent *stream; /* TCP; NULL */
+	bool linked;		    /* TLS: it waits for the server's link to open, or for an answer by it */
+	bool sent;
+	uint8_t link_count;	    /* ids that this place in the pool has had */
+	int64_t sent_ms;
 	int last_error_ede;
 	int last_rcode; /* what those who wait are told in the end */
 };
@@ -48,6 +60,7 @@ struct pendings {
 	struct upstreams upstreams;
 	struct event *notified; /* inotify has something about resolv.conf; NULL: no inotify */
 	struct outlets *outlets;
+	struct links *links; /* NULL: the servers are asked in the clear */
 	const struct timeval *timeout; /* PENDING_TIMEOUT_MS, as one of libevent's common timeouts: a queue instead of a heap */
 	struct pending *buckets[BUCKETS];
 	/* what was used before and is free again; otherwise the pools are taken from the front, so that memory which is never needed is never touched */
@@ -64,6 +77,7 @@ struct pendings {
 
 static void pending_send(struct pending *pending);
 static bool udp_receive(void *owner, const uint8_t *wire, size_t length);
+static const struct links_owner links_owner;
 
 static const struct timeval attempt_timeout = {.tv_sec = PENDING_TIMEOUT_MS / 1000, .tv_usec = PENDING_TIMEOUT_MS % 1000 * 1000};
 
@@ -108,6 +122,11 @@ size_t pendings_count(const struct pendings *pendings)
 	return pendings->count;
 }
 
+const char *pendings_failure(const struct pendings *pendings, unsigned server)
+{
+	return pendings->links ? link_reason(pendings->links, server) : NULL;
+}
+
 struct pendings *pendings_new(struct proxy *proxy)
 {
 	struct pendings *pendings = calloc(1, sizeof(*pendings)); /* from mmap: pages are touched as the pool is used */
@@ -117,7 +136,10 @@ struct pendings *pendings_new(struct proxy *proxy)
 	pendings->hash_key = hash_key_random();
 	pendings->timeout = event_base_init_common_timeout(proxy->base, &attempt_timeout);
 	pendings->outlets = outlets_new(proxy->base, PENDING_MAX, upstream_mark(proxy), udp_receive);
-	if (!pendings->timeout || !pendings->outlets) {
+	if (proxy->tls)
+		pendings->links = links_new(proxy->base, &proxy->settings, upstream_mark(proxy), proxy->tls, &links_owner, proxy);
+	if (!pendings->timeout || !pendings->outlets || (proxy->tls && !pendings->links)) {
+		links_free(pendings->links);
 		outlets_free(pendings->outlets);
 		free(pendings);
 		return NULL;
@@ -137,6 +159,10 @@ static void exchange_close(struct pending *pending)
 	if (pending->stream) {
 		bufferevent_free(pending->stream);
 		pending->stream = NULL;
+	}
+	if (pending->linked) {
+		event_del(pending->timer);
+		pending->linked = false;
 	}
 }
 
@@ -173,6 +199,7 @@ void pendings_free(struct pendings *pendings)
 		event_free(pendings->notified);
 	upstreams_close(&pendings->upstreams);
 	outlets_free(pendings->outlets);
+	links_free(pendings->links);
 	free(pendings);
 }
 
@@ -253,7 +280,7 @@ static bool pending_receive(struct pending *pending, const uint8_t *wire, size_t
 		proxy->counters[COUNT_MISMATCHED]++;
 		return false;
 	}
-	if (!result && answer->truncated && !pending->stream) {
+	if (!result && answer->truncated && !pending->stream && !pending->linked) {
 		exchange_close(pending);
 		pending_tcp(pending);
 		return true;
@@ -295,13 +322,17 @@ static bool udp_receive(void *owner, const uint8_t *wire, size_t length)
 	return true;
 }
 
-static void udp_timeout(evutil_socket_t fd, short what, void *context)
+static void attempt_timed_out(evutil_socket_t fd, short what, void *context)
 {
 	struct pending *pending = context;
+	bool by_link = pending->linked && pending->sent;
 
 	(void)fd;
 	(void)what;
 	pending->proxy->counters[COUNT_TIMEOUTS]++;
+	exchange_close(pending); /* whatever becomes of the link, this attempt is over */
+	if (by_link)
+		link_doubt(pending->proxy->pendings->links, pending->server, pending->sent_ms);
 	attempt_failed(pending, EDE_NO_REACHABLE_AUTHORITY);
 }
 
@@ -357,7 +388,116 @@ static void pending_tcp(struct pending *pending)
 	bufferevent_write(pending->stream, query, length + 2);
 }
 
-/* One attempt by UDP; what fails at once is passed over for the next server. */
+/* ---- by TLS ---- */
+
+/* The link is open. */
+static int link_ask(struct pending *pending)
+{
+	struct proxy *proxy = pending->proxy;
+	struct pendings *pendings = proxy->pendings;
+	uint8_t query[QUESTION_PADDED_MAX];
+	size_t length;
+	int result;
+
+	pending->id = (uint16_t)(++pending->link_count << POOL_BITS | (pending - pendings->pool));
+	length = question_query_padded(&pending->question, pending->id, query);
+	result = link_send(pendings->links, pending->server, query, length);
+	if (result)
+		return result;
+	pending->sent = true;
+	pending->sent_ms = clock_now_ms();
+	event_add(pending->timer, pendings->timeout); /* anew: the handshake's time is the link's affair */
+	proxy->counters[COUNT_UPSTREAM_TLS]++;
+	return 0;
+}
+
+static int attempt_by_link(struct pending *pending)
+{
+	struct pendings *pendings = pending->proxy->pendings;
+	int result = link_want(pendings->links, pending->server);
+
+	pending->sent = false;
+	if (!result)
+		result = link_ask(pending);
+	else if (result == -EINPROGRESS)
+		result = event_add(pending->timer, pendings->timeout);
+	pending->linked = !result;
+	return result;
+}
+
+static void link_opened(void *context, unsigned server)
+{
+	struct proxy *proxy = context;
+	struct pendings *pendings = proxy->pendings;
+
+	proxy->counters[COUNT_TLS_CONNECTIONS]++;
+	for (size_t i = 0; i < pendings->pool_used; i++) {
+		struct pending *pending = &pendings->pool[i];
+
+		if (pending->linked && pending->server == server && !pending->sent && link_ask(pending))
+			attempt_failed(pending, EDE_NETWORK_ERROR);
+	}
+}
+
+/* A message that is nobody's is passed over: an answer that came too late. */
+static void link_received(void *context, unsigned server, const uint8_t *wire, size_t length)
+{
+	struct proxy *proxy = context;
+	struct pendings *pendings = proxy->pendings;
+	uint16_t id = length < MESSAGE_HEADER ? 0 : message_get16(wire);
+	struct pending *pending = &pendings->pool[id & (PENDING_MAX - 1)];
+
+	if (length < MESSAGE_HEADER || !pending->linked || !pending->sent || pending->server != server || pending->id != id)
+		proxy->counters[COUNT_MISMATCHED]++;
+	else
+		pending_receive(pending, wire, length);
+}
+
+/* The server has closed the connection, which it may do at any time: the same one is asked again. */
+static void pending_again(struct pending *pending)
+{
+	exchange_close(pending);
+	if (pending->attempt < PENDING_ATTEMPTS && !attempt_by_link(pending))
+		pending->attempt++;
+	else
+		pending_send(pending);
+}
+
+static void link_lost(void *context, unsigned server, bool failed)
+{
+	struct proxy *proxy = context;
+	struct pendings *pendings = proxy->pendings;
+
+	for (size_t i = 0; i < pendings->pool_used; i++) {
+		struct pending *pending = &pendings->pool[i];
+
+		if (!pending->linked || pending->server != server)
+			continue;
+		if (failed)
+			attempt_failed(pending, EDE_NETWORK_ERROR);
+		else
+			pending_again(pending);
+	}
+}
+
+static void link_told(void *context, unsigned server, const char *reason)
+{
+	struct proxy *proxy = context;
+	char text[SETTINGS_UPSTREAM_TEXT_MAX], detail[SETTINGS_UPSTREAM_TEXT_MAX + LINK_REASON_MAX + 64];
+
+	settings_upstream_format(&proxy->settings.upstreams[server], text);
+	if (reason)
+		snprintf(detail, sizeof(detail), "the upstream server %s fails: %s", text, reason);
+	else
+		snprintf(detail, sizeof(detail), "the upstream server %s answers again", text);
+	proxy_note(proxy, reason ? "error" : "note", NULL, detail);
+}
+
+static const struct links_owner links_owner = {link_opened, link_received, link_lost, link_told};
+
+/* ---- attempts ---- */
+
+/* One attempt by UDP, or by TLS; what fails at once is passed over for the next server. */
 static int attempt_start(struct pending *pending)
 {
 	struct proxy *proxy = pending->proxy;
@@ -367,10 +507,12 @@ static int attempt_start(struct pending *pending)
 	int result;
 
 	if (!pending->timer)
-		pending->timer = event_new(proxy->base, -1, 0, udp_timeout, pending);
+		pending->timer = event_new(proxy->base, -1, 0, attempt_timed_out, pending);
 	if (!pending->timer)
 		return -ENOMEM;
 	pending->server = upstreams_choose(&pendings->upstreams, pending->attempt);
+	if (pendings->links)
+		return attempt_by_link(pending);
 	pending->id = hash_random16();
 	length = question_query(&pending->question, pending->id, query);
 	result = outlet_send(pendings->outlets, &pendings->upstreams.servers[pending->server], pending, query, length, &pending->outlet);
@@ -440,4 +582,6 @@ void pendings_tidy(struct proxy *proxy)
 void pendings_refresh(struct proxy *proxy)
 {
 	upstreams_look(&proxy->pendings->upstreams);
+	if (proxy->pendings->links)
+		links_second(proxy->pendings->links);
 }

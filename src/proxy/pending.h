@@ -33,9 +33,12 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 /* At the end of each turn of the loop, when the replies are out: makes ready what the next questions need. */
 void pendings_tidy(struct proxy *proxy);
 
-/* Once a second: looks at the host's resolv.conf where inotify cannot tell of it. */
+/* Once a second: looks at the host's resolv.conf where inotify cannot tell of it, and at the links. */
 void pendings_refresh(struct proxy *proxy);
 
 size_t pendings_count(const struct pendings *pendings);
+
+/* How a server of the settings that is asked by TLS has failed last; NULL when it has answered since. */
+const char *pendings_failure(const struct pendings *pendings, unsigned server);
 
 #endif

@@ -21,6 +21,7 @@
 #include "proxy/pending.h"
 #include "proxy/query.h"
 #include "proxy/reached.h"
+#include "proxy/tls.h"
 #include "state/audit.h"
 #include "state/worker.h"
 
@@ -227,7 +228,8 @@ int proxy_begin(struct proxy *proxy, const char *bundle_path, const struct liste
 		return result;
 	proxy->flows_fd = WORKER_FLOWS;
 	setwriter_watch_read(WORKER_WATCH, proxy->writer); /* what was told before the sets are read */
-	result = parts_start(proxy, sockets, error);
+	result = settings_use_tls(&proxy->settings) ? tls_new(&proxy->tls, &proxy->settings, error) : 0;
+	result = result ?: parts_start(proxy, sockets, error);
 	if (!result)
 		activity_load(proxy);
 	if (!result && !proxy->packets && !proxy->start.serial)
@@ -259,6 +261,7 @@ void proxy_end(struct proxy *proxy)
 	for (unsigned i = 0; i < PROXY_WATCHES; i++)
 		event_free(proxy->watches[i]);
 	event_base_free(proxy->base);
+	tls_free(proxy->tls);
 	outbox_free(proxy->outbox);
 	leases_free(proxy->leases);
 	cache_free(proxy->cache);

@@ -58,6 +58,8 @@ enum counter {
 	COUNT_LOST_KERNEL,	 /* records that the kernel could not deliver */
 	COUNT_MADE_UNASKED,	 /* connections of which it was not asked whether they were made: too many at once */
 	COUNT_FOLDED,		 /* events that readers are told of as repeats */
+	COUNT_UPSTREAM_TLS,
+	COUNT_TLS_CONNECTIONS,	 /* that servers were asked by */
 	COUNTER_COUNT,
 };
 
@@ -108,6 +110,7 @@ struct proxy_start {
 struct blocked;
 struct budget;
 struct events;
+struct tls;
 struct ledger;
 struct ledger_file;
 struct listen;
@@ -135,6 +138,7 @@ struct proxy {
 	struct leases *leases;
 	struct listen *listen;
 	struct outbox *outbox;
+	struct tls *tls; /* NULL: the servers are asked in the clear */
 	struct pendings *pendings;
 	struct control *control;
 	struct ledger *ledger;

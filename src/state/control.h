@@ -14,7 +14,8 @@
  *				microseconds, those of the lower bounds with them), "D_us_sum" and "D_us_count"; ok
  *	told ACTION DEST DETAIL	what the CLI has written to the audit log, for those who read events; DEST may be -, DETAIL may be missing; ok
  *	worker			"version WORD", "serial NUMBER" (workers before this one), "restarts NUMBER" (of these, after a death or a hang), "kept 0" or "kept 1" (what is
- *				installed did not start, this is the one from before); ok
+ *				installed did not start, this is the one from before); then "fails SERVER REASON" for each server by TLS that has not answered since it
+ *				failed; ok
  */
 #ifndef STATE_CONTROL_H
 #define STATE_CONTROL_H

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034  # read by those who source it
 
 # To build terok-shield.
-packages_build="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libldns-dev libnftables-dev libmnl-dev libnftnl-dev libcjson-dev
+packages_build="gcc libc6-dev cmake ninja-build pkg-config libevent-dev libssl-dev libldns-dev libnftables-dev libmnl-dev libnftnl-dev libcjson-dev
 	libyaml-dev libidn2-dev libncurses-dev"
 
 # To run it: podman with everything that its rootless and rootful networks use.
@@ -12,7 +12,7 @@ packages_run="podman crun slirp4netns passt uidmap netavark aardvark-dns nftable
 packages_bed="busybox-static iproute2 iputils-ping util-linux procps dnsmasq-base bind9-dnsutils tmux git python3-pip patch"
 
 # What the tests add to that.
-packages_test="libcmocka-dev"
+packages_test="libcmocka-dev openssl"
 
 # The programs and resolvers that tests/podman/clients.sh takes into its containers.
 packages_clients="curl openssl musl-tools libc-ares-dev"
@@ -23,7 +23,7 @@ packages_node="npm"
 # What only the machine that runs all tests needs: the second compiler, and the tool that makes the other distribution's userland.
 packages_driver="clang libclang-rt-dev debootstrap debian-archive-keyring git"
 
-# Servers and forwarders that ours is compared with (tests/netns/test_differential.c). They bring services that listen on the machine's own port 53, so they are
+# Servers and forwarders that ours is compared with (tests/netns/test_differential.c), and one that it asks by TLS (test_tls.c). They bring services that listen on the machine's own port 53, so they are
 # installed only where a skip is a failure; elsewhere the test skips unless somebody has them.
 packages_servers="nsd bind9 unbound dnsmasq-base"
 

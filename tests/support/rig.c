@@ -331,7 +331,7 @@ const char *rig_forwarder(struct rig *rig)
 	if (pipe2(ready, O_CLOEXEC))
 		rig_die("pipe");
 	path_beside(supervisor, "terok-shield-supervisor");
-	path_beside(worker, "terok-shield-proxy");
+	path_beside(worker, settings_use_tls(&rig->settings) ? "terok-shield-proxy-tls" : "terok-shield-proxy");
 	if (rig->worker)
 		snprintf(worker, sizeof(worker), "%s", rig->worker);
 	rig->proxy = fork();

@@ -461,6 +461,37 @@ static void the_longest_name_fits_the_query(void **state)
 	assert_int_equal(question_query(&question, 1, out), QUESTION_QUERY_MAX);
 }
 
+static void padding_makes_whole_blocks_and_leaves_all_else_as_it_is(void **state)
+{
+	(void)state;
+	for (unsigned labels = 0; labels <= 127; labels++) {
+		struct question question;
+		struct wire wire;
+		uint8_t plain[QUESTION_QUERY_MAX], padded[QUESTION_PADDED_MAX];
+		size_t plain_length, padded_length, data;
+
+		wire_start(&wire, ID, 0);
+		for (unsigned i = 0; i < labels; i++)
+			wire_add(&wire, "\1.", 2);
+		wire_add(&wire, "\0\0\1\0\1", 5);
+		wire_count(&wire, WIRE_QUESTION);
+		wire_opt(&wire, 1232, 0, 0x8000, "", 0);
+		assert_int_equal(parse(&wire, &question), RCODE_NOERROR);
+		plain_length = question_query(&question, 7, plain);
+		padded_length = question_query_padded(&question, 7, padded);
+		assert_int_equal(padded_length % 128, 0);
+		assert_in_range(padded_length, plain_length + 4, sizeof(padded));
+		assert_true(padded_length < plain_length + 4 + 128);
+		assert_memory_equal(padded, plain, plain_length - 2);
+		data = message_get16(padded + plain_length - 2);
+		assert_int_equal(plain_length + data, padded_length);
+		assert_int_equal(message_get16(padded + plain_length), 12);
+		assert_int_equal(message_get16(padded + plain_length + 2), data - 4);
+		for (size_t at = plain_length + 4; at < padded_length; at++)
+			assert_int_equal(padded[at], 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +503,7 @@ int main(void)
 		cmocka_unit_test(nothing_but_the_question_leaves),
 		cmocka_unit_test(do_and_cd_go_along),
 		cmocka_unit_test(the_longest_name_fits_the_query),
+		cmocka_unit_test(padding_makes_whole_blocks_and_leaves_all_else_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
