@@ -42,7 +42,7 @@ struct value {
 	char text[4096]; /* as config.yml has it */
 	bool from_file;
 };
-#define VALUES_MAX 9
+#define VALUES_MAX 10
 
 static void list_add(char text[4096], size_t *used, const char *word)
 {
@@ -85,6 +85,7 @@ static size_t values_make(struct value *values, const struct config *config)
 	value_add(values, &count, "loopback_ports", ports);
 	value_add(values, &count, "audit.enabled", settings->audit ? "true" : "false");
 	value_add(values, &count, "dns.upstream", upstreams);
+	value_add(values, &count, "dns.ca", settings->ca);
 	value_add(values, &count, "dns.via", settings_via_name(settings->via));
 	value_add(values, &count, "dns.deny", settings_deny_name(settings->deny));
 	value_add(values, &count, "dns.budget", budget);
@@ -207,6 +208,8 @@ static int check(const struct places *places, const struct command_options *opti
 		rc = -problem.code;
 		error_prefix(&problem, "default_profiles");
 	}
+	if (!rc)
+		rc = launch_ca_check(&config.settings, &problem);
 	bool from_file = config.from_file;
 	config_free(&config);
 	if (options->json) {

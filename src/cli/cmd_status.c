@@ -18,7 +18,7 @@ struct ends {
 
 static int container_json(const struct container *container, const struct look *look, const struct ends *ends, struct error *error)
 {
-	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray(), *members = cJSON_CreateArray();
+	cJSON *root = cJSON_CreateObject(), *profiles = cJSON_CreateArray(), *members = cJSON_CreateArray(), *failing = cJSON_CreateArray();
 	bool failed = false;
 	output_add(root, "container", output_string(container->identity.container), &failed);
 	output_add(root, "state", output_string(shield_state_name(look->state)), &failed);
@@ -40,6 +40,9 @@ static int container_json(const struct container *container, const struct look *
 	output_add(root, "next_end", output_string(*ends->next ? ends->next : NULL), &failed);
 	output_add(root, "restarts", cJSON_CreateNumber(look->forwarder.restarts), &failed);
 	output_add(root, "forwarder", output_string(*look->forwarder.version ? look->forwarder.version : NULL), &failed);
+	for (size_t i = 0; i < look->forwarder.failing_count; i++)
+		output_add(failing, NULL, output_string(look->forwarder.failing[i]), &failed);
+	output_add(root, "failing_servers", failing, &failed);
 	return output_json(root, failed, error);
 }
 
@@ -84,6 +87,8 @@ static enum command_exit container_status(const struct command_options *options,
 	if (bundle_learns(&container.bundle))
 		fprintf(stderr, "note: it learns%s; `terok-shield suggest %s` says what it used, `terok-shield learn %s off` ends it\n",
 			look.state == SHIELD_INACTIVE ? " from its next start on" : "", container.identity.container, container.identity.container);
+	for (size_t i = 0; i < look.forwarder.failing_count; i++)
+		fprintf(stderr, "note: an upstream server fails: %s\n", look.forwarder.failing[i]);
 	if (look.forwarder.restarts)
 		fprintf(stderr, "note: the forwarder was started again %u time%s, `terok-shield logs --container %s` has the reasons\n",
 			look.forwarder.restarts, look.forwarder.restarts == 1 ? "" : "s", container.identity.container);

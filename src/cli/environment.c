@@ -21,7 +21,8 @@ static void issue(struct environment *environment, const char *format, ...)
 
 static void installation_check(struct environment *environment)
 {
-	static const char *const programs[] = {"terok-shield-hook", "terok-shield-supervisor", "terok-shield-proxy", "crun"};
+	static const char *const programs[] = {
+		"terok-shield-hook", "terok-shield-supervisor", "terok-shield-proxy", "terok-shield-proxy-tls", "crun"};
 	environment->installed = true;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
 		char path[PATH_MAX];

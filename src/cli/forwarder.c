@@ -5,7 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "state/control.h"
+
+/* Lines of other kinds are those of a later version. */
+static void failing_read(struct forwarder_worker *worker, const char *lines)
+{
+	static const char word[] = "fails ";
+	while (*lines && worker->failing_count < SETTINGS_UPSTREAMS_MAX) {
+		char line[FORWARDER_FAILING_MAX];
+		size_t length = strcspn(lines, "\n"), head = strlen(word);
+		if (length > head && !strncmp(lines, word, head)) {
+			snprintf(line, sizeof(line), "%.*s", (int)(length - head), lines + head);
+			text_escaped(worker->failing[worker->failing_count++], FORWARDER_FAILING_MAX, line);
+		}
+		lines += length + (lines[length] == '\n');
+	}
+}
 
 int forwarder_parse(const char *answer, struct forwarder_worker *worker)
 {
@@ -19,6 +35,7 @@ int forwarder_parse(const char *answer, struct forwarder_worker *worker)
 		return -EPROTO;
 	}
 	worker->kept = kept;
+	failing_read(worker, answer + end);
 	return 0;
 }
 

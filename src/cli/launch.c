@@ -220,6 +220,32 @@ void launch_upstream_text(const struct settings *settings, char text[SETTINGS_UP
 		settings_upstream_format(&settings->upstreams[0], text);
 }
 
+/* Servers by TLS are never left for podman's own, which is asked in the clear and asks on in the clear. */
+static int via_choose(struct settings *settings, const struct podman_flags *podman, struct error *error)
+{
+	char name[256];
+	settings->via = SETTINGS_VIA_HOST;
+	for (size_t i = 0; podman && i < podman->network_count; i++) {
+		int rc = 0;
+		if (!settings_use_tls(settings))
+			rc = network_resolvers(podman->networks[i], settings, error);
+		else if (network_name(podman->networks[i], name))
+			fprintf(stderr, "note: dns.upstream is asked by TLS, podman's own DNS is not: names of other containers are not known\n");
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int launch_ca_check(const struct settings *settings, struct error *error)
+{
+	char shown[SETTINGS_CA_MAX];
+	if (!settings_use_tls(settings) || access(settings->ca, R_OK) == 0)
+		return 0;
+	text_escaped(shown, sizeof(shown), settings->ca);
+	return error_set(error, errno, "dns.ca: %s: %s; install ca-certificates, or name the file of your CA", shown, strerror(errno));
+}
+
 static int network_choose(
 	enum launch_network *network, struct settings *settings, const struct podman_flags *podman, const char *root, struct error *error)
 {
@@ -242,15 +268,7 @@ static int network_choose(
 	}
 	if (settings->loopback_port_count > 0 && settings->host_gateway.family == 0)
 		fprintf(stderr, "note: the host's loopback is not seen from this network, so loopback_ports are not opened\n");
-	if (settings->via == SETTINGS_VIA_AUTO) {
-		settings->via = SETTINGS_VIA_HOST;
-		for (size_t i = 0; podman && i < podman->network_count; i++) {
-			int rc = network_resolvers(podman->networks[i], settings, error);
-			if (rc)
-				return rc;
-		}
-	}
-	return 0;
+	return settings->via == SETTINGS_VIA_AUTO ? via_choose(settings, podman, error) : 0;
 }
 
 /* ---- bundle ---- */
@@ -540,7 +558,9 @@ static int prepare_with(struct launch *launch, struct config *config, const stru
 		return rc;
 	launch->settings = config->settings;
 	launch->learns = options->learn;
-	rc = network_choose(&network, &launch->settings, podman, root, error);
+	rc = launch_ca_check(&launch->settings, error);
+	if (!rc)
+		rc = network_choose(&network, &launch->settings, podman, root, error);
 	if (!rc)
 		rc = bundle_create(&launch->bundle, path, error);
 	if (rc)

@@ -73,6 +73,9 @@ int launch_flags_make(struct launch *launch, enum launch_network network, const 
 int launch_name_check(const struct launch *launch, const struct podman_flags *podman, struct error *error);
 /* Stages what each start of a container needs of its folder: resolv.conf and the hooks. */
 int launch_stage_start(struct bundle_stage *stage, struct error *error);
+/* Whether the CAs can be read where the upstreams are asked by TLS. The forwarder needs them at the container's start; here the user sees it. */
+int launch_ca_check(const struct settings *settings, struct error *error);
+
 /* The first upstream; the host's when the settings have none. */
 void launch_upstream_text(const struct settings *settings, char text[SETTINGS_UPSTREAM_TEXT_MAX]);
 /* The shim that stands for the runtime which podman would take. By the folder it is called in it knows whether it is to verify. */

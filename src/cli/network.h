@@ -13,7 +13,7 @@ void network_gateway(const char *network, struct addr *gateway);
 bool network_name(const char *value, char name[256]);
 
 /* With a network of the user's own whose DNS podman serves (aardvark), that server must answer the names of other containers:
- * settings get via container and its gateways as upstreams. Any other network changes nothing. Costs a call of podman. */
+ * settings, which have no server by TLS, get via container and its gateways as upstreams. Any other network changes nothing. Costs a call of podman. */
 int network_resolvers(const char *value, struct settings *settings, struct error *error);
 
 /* The same from what `podman network inspect` printed. */

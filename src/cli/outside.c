@@ -326,7 +326,8 @@ void outside_check_next_start(
 	const struct container *container, const struct command_options *options, bool starting, struct checks *checks)
 {
 	cleanup_free char *other = NULL;
-	if (!program_is_sound("terok-shield-hook", checks) || !program_is_sound("terok-shield-proxy", checks) ||
+	const char *worker = settings_use_tls(&container->settings) ? "terok-shield-proxy-tls" : "terok-shield-proxy";
+	if (!program_is_sound("terok-shield-hook", checks) || !program_is_sound(worker, checks) ||
 		!program_is_sound("terok-shield-runtime", checks))
 		return;
 	if (starting) {

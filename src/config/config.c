@@ -21,7 +21,6 @@
 #include "config/profile.h"
 
 #define CONFIG_OCTETS_MAX (1u << 20)
-#define DNS_PORT          53
 
 #define SHOWN(word) text_escaped((char[200]){0}, 200, word)
 
@@ -257,31 +256,64 @@ static int read_audit(struct reader *reader)
 	return mapping(reader, keys, "a mapping such as {enabled: true}");
 }
 
+/* What is wrong with an upstream's text, by the error of settings_upstream_parse(). */
+static int upstream_bad(const struct reader *reader, const char *text, int result)
+{
+	bool tls = strncasecmp(text, "tls:", 4) == 0;
+
+	if (result == -ENODATA)
+		return bad(reader, "'%s': a server by TLS needs the name that its certificate is for, such as \"tls://192.0.2.1#dns.example\": "
+			"without it anybody could answer", SHOWN(text));
+	if (result == -EDOM)
+		return bad(reader, "'%s': what follows # is no host's name; write the name of its certificate, in ASCII, such as dns.example",
+			SHOWN(text));
+	if (tls)
+		return bad(reader, "'%s' is no server by TLS, such as \"tls://192.0.2.1#dns.example\" or \"tls://[2001:db8::1]:853#dns.example\"",
+			SHOWN(text));
+	return bad(reader, "'%s' is no address with an optional port, such as 192.0.2.1, 192.0.2.1:5353 or \"[2001:db8::1]:53\"", SHOWN(text));
+}
+
 static int read_upstream(struct reader *reader)
 {
 	struct settings *settings = &reader->config->settings;
-	struct addr_endpoint endpoint;
+	struct settings_upstream upstream;
 	const char *text = NULL;
 	int result = scalar(reader, "an address", &text);
 
 	if (result)
 		return result;
-	if (strncasecmp(text, "tls://", 6) == 0)
-		return bad(reader, "'%s': DNS over TLS is not supported yet; give an address", SHOWN(text));
-	if (addr_endpoint_parse(&endpoint, text, strlen(text), DNS_PORT) || endpoint.port == 0)
-		return bad(reader, "'%s' is no address with an optional port, such as 192.0.2.1, 192.0.2.1:5353 or \"[2001:db8::1]:53\"",
-			SHOWN(text));
-	if (addr_scope(&endpoint.addr) == ADDR_UNSPECIFIED || addr_scope(&endpoint.addr) == ADDR_MULTICAST)
+	result = settings_upstream_parse(&upstream, text);
+	if (result)
+		return upstream_bad(reader, text, result);
+	if (addr_scope(&upstream.endpoint.addr) == ADDR_UNSPECIFIED || addr_scope(&upstream.endpoint.addr) == ADDR_MULTICAST)
 		return bad(reader, "'%s' is no resolver's address", SHOWN(text));
+	if (settings->upstream_count > 0 && settings_use_tls(settings) != (*upstream.tls_name != '\0'))
+		return bad(reader, "'%s': a list has servers by tls:// or servers in the clear, not both: when those by TLS fail, names would "
+			"leave in the clear; take one kind out", SHOWN(text));
 	if (settings->upstream_count == SETTINGS_UPSTREAMS_MAX)
 		return bad(reader, "more than %d upstream resolvers", SETTINGS_UPSTREAMS_MAX);
-	settings->upstreams[settings->upstream_count++].endpoint = endpoint;
+	settings->upstreams[settings->upstream_count++] = upstream;
 	return 0;
 }
 
 static int read_upstreams(struct reader *reader)
 {
 	return list(reader, read_upstream, "resolvers' addresses");
+}
+
+static int read_ca(struct reader *reader)
+{
+	const char *path = NULL;
+	int result = scalar(reader, "a file's path", &path);
+
+	if (result)
+		return result;
+	if (path[0] != '/')
+		return bad(reader, "'%s' is no absolute path; write the whole path of a file of CA certificates (PEM)", SHOWN(path));
+	if (strlen(path) >= SETTINGS_CA_MAX)
+		return bad(reader, "the path is longer than %d octets", SETTINGS_CA_MAX - 1);
+	strcpy(reader->config->settings.ca, path);
+	return 0;
 }
 
 static int read_via(struct reader *reader)
@@ -324,7 +356,7 @@ static int read_budget(struct reader *reader)
 static int read_dns(struct reader *reader)
 {
 	static const struct key keys[] = {
-		{"upstream", read_upstreams}, {"via", read_via}, {"deny", read_deny}, {"budget", read_budget}, {NULL, NULL}};
+		{"upstream", read_upstreams}, {"ca", read_ca}, {"via", read_via}, {"deny", read_deny}, {"budget", read_budget}, {NULL, NULL}};
 
 	return mapping(reader, keys, "a mapping such as {via: auto}");
 }

@@ -5,7 +5,8 @@
  *	loopback_ports: [8080]		# ports of the host's loopback that containers may reach
  *	audit: {enabled: true}
  *	dns:
- *	  upstream: [9.9.9.9, "[2620:fe::fe]:53"]
+ *	  upstream: [9.9.9.9, "[2620:fe::fe]:53"]	# or by TLS: ["tls://9.9.9.9#dns.quad9.net"]
+ *	  ca: /etc/ssl/certs/ca-certificates.crt	# who may certify those by TLS
  *	  via: auto			# auto, host, container
  *	  deny: nxdomain		# nxdomain, refused
  *	  budget: {names: 600, octets: 16384}	# new names below one rule in a minute, and octets in them; 0: no limit

@@ -72,7 +72,8 @@ int forwarder_start(struct forwarder *forwarder, const struct forwarder_order *o
 {
 	char program[PATH_MAX], worker[PATH_MAX];
 	int pipe_fds[2];
-	int rc = program_beside(program, "terok-shield-supervisor", error) ?: program_beside(worker, "terok-shield-proxy", error);
+	const char *worker_name = settings_use_tls(order->settings) ? "terok-shield-proxy-tls" : "terok-shield-proxy";
+	int rc = program_beside(program, "terok-shield-supervisor", error) ?: program_beside(worker, worker_name, error);
 
 	if (rc)
 		return rc;

@@ -230,6 +230,35 @@ static bool audit_has(const char *word)
 
 /* ---- the tests ---- */
 
+/* upstream: NULL for the host's. */
+static void upstream_set(const char *upstream)
+{
+	struct bundle_identity identity = {.container = "web", .version = SHIELD_VERSION, .profiles = {"base", "mine"}, .profile_count = 2};
+	struct settings settings;
+	struct error error = {0};
+
+	settings_init(&settings);
+	settings.via = SETTINGS_VIA_HOST;
+	if (upstream)
+		assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count++], upstream), 0);
+	if (bundle_settings_write(&bundle, &identity, &settings, &error))
+		fail_msg("%s", error.text);
+}
+
+static void servers_by_tls_get_the_worker_for_them(void **context)
+{
+	cleanup_free char *seen = NULL;
+
+	(void)context;
+	upstream_set("tls://192.0.2.1#dns.example");
+	assert_int_equal(hook_run("createRuntime"), 1);
+	assert_non_null(strstr(last_stderr, "terok-shield-proxy-tls is missing"));
+	file_make("libexec/terok-shield-proxy-tls", "a worker that nobody starts here\n", 0755);
+	hook_must("createRuntime");
+	seen = file_content("seen");
+	assert_non_null(strstr(seen, "/libexec/terok-shield-proxy-tls --bundle "));
+}
+
 static void a_container_gets_rules_a_forwarder_and_records(void **context)
 {
 	cleanup_free char *seen = NULL, *id = NULL, *ruleset = NULL;
@@ -835,17 +864,10 @@ static void what_is_no_state_is_refused(void **context)
 
 static void bundle_fill(void)
 {
-	struct bundle_identity identity = {.container = "web", .version = SHIELD_VERSION, .profiles = {"base", "mine"}, .profile_count = 2};
-	struct settings settings;
-	struct error error = {0};
-
-	settings_init(&settings);
-	settings.via = SETTINGS_VIA_HOST;
-	assert_int_equal(bundle_create(&bundle, in_folder("bundle"), &error), 0);
+	assert_int_equal(bundle_create(&bundle, in_folder("bundle"), NULL), 0);
 	file_make("bundle/profile.allowed", "203.0.113.0/24 # base.txt:3\n10.1.0.0/24\n198.0.0.0/8\n2001:db8:1::/48\n", 0600);
 	file_make("bundle/profile.domains", "example.com # base.txt:4\n", 0600);
-	if (bundle_settings_write(&bundle, &identity, &settings, &error))
-		fail_msg("%s", error.text);
+	upstream_set(NULL);
 }
 
 static void folder_fill(void)
@@ -905,6 +927,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_container_gets_rules_a_forwarder_and_records),
+		TEST(servers_by_tls_get_the_worker_for_them),
 		TEST(annotations_of_the_dossier_are_kept_and_its_file_is_named_to_the_forwarder),
 		TEST(a_file_of_the_system_is_not_read_for_the_dossier),
 		TEST(poststop_ends_the_forwarder_of_its_own_container_only),

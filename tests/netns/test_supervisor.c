@@ -515,7 +515,12 @@ static void an_answer_that_says_nothing_of_a_worker_is_not_believed(void **state
 		assert_int_equal(forwarder_parse(answers[i], &worker), -EPROTO);
 		assert_int_equal(worker.restarts, 0);
 	}
+	assert_int_equal(forwarder_parse("version 1\nserial 0\nrestarts 0\nkept 0\nfails tls://192.0.2.1:853#a.test why\nlater x\nfails b \033[31m", &worker), 0);
+	assert_int_equal(worker.failing_count, 2);
+	assert_string_equal(worker.failing[0], "tls://192.0.2.1:853#a.test why");
+	assert_string_equal(worker.failing[1], "b \\x1b[31m");
 	assert_int_equal(forwarder_parse("version 1.2.3\nserial 4\nrestarts 3\nkept 1\n", &worker), 0);
+	assert_int_equal(worker.failing_count, 0);
 	assert_string_equal(worker.version, "1.2.3");
 	assert_int_equal(worker.serial, 4);
 	assert_int_equal(worker.restarts, 3);

@@ -75,6 +75,26 @@ static void every_key_is_read(void **state)
 	config_free(&config);
 }
 
+static void servers_by_tls_are_read_with_their_cas(void **state)
+{
+	static const char text[] = "dns:\n  upstream: [\"tls://9.9.9.9#dns.quad9.net\", 'tls://[2620:fe::fe]:8853#DNS.quad9.net']\n  ca: /etc/own/ca.pem\n";
+	struct config config;
+	struct error error = {0};
+	(void)state;
+
+	assert_int_equal(parse(&config, text, &error), 0);
+	assert_int_equal(config.settings.upstream_count, 2);
+	assert_int_equal(config.settings.upstreams[0].endpoint.port, 853);
+	assert_string_equal(config.settings.upstreams[0].tls_name, "dns.quad9.net");
+	assert_int_equal(config.settings.upstreams[1].endpoint.port, 8853);
+	assert_string_equal(config.settings.upstreams[1].tls_name, "dns.quad9.net");
+	assert_string_equal(config.settings.ca, "/etc/own/ca.pem");
+	config_free(&config);
+	assert_int_equal(parse(&config, "dns: {upstream: ['tls://9.9.9.9#dns.quad9.net']}\n", &error), 0);
+	assert_string_equal(config.settings.ca, "/etc/ssl/certs/ca-certificates.crt");
+	config_free(&config);
+}
+
 static void what_is_wrong_is_an_error_at_its_line_and_column(void **state)
 {
 	static const struct {
@@ -106,7 +126,21 @@ static void what_is_wrong_is_an_error_at_its_line_and_column(void **state)
 		{"dns:\n  upstream: [dns.example]\n", "c.yml:2:14:", "no address"},
 		{"dns:\n  upstream: [\"9.9.9.9:0\"]\n", "c.yml:2:14:", "no address"},
 		{"dns:\n  upstream: [0.0.0.0]\n", "c.yml:2:14:", "no resolver's"},
-		{"dns:\n  upstream: ['tls://9.9.9.9']\n", "c.yml:2:14:", "DNS over TLS is not supported yet"},
+		{"dns:\n  upstream: ['tls://9.9.9.9']\n", "c.yml:2:14:", "needs the name that its certificate is for"},
+		{"dns:\n  upstream: ['tls://9.9.9.9#']\n", "c.yml:2:14:", "needs the name that its certificate is for"},
+		{"dns:\n  upstream: ['tls://9.9.9.9#dns.example.']\n", "c.yml:2:14:", "no host's name"},
+		{"dns:\n  upstream: ['tls://9.9.9.9#9.9.9.9']\n", "c.yml:2:14:", "no host's name"},
+		{"dns:\n  upstream: ['tls://9.9.9.9#d_n_s.example']\n", "c.yml:2:14:", "no host's name"},
+		{"dns:\n  upstream: [\"tls://9.9.9.9#dns.example\\n\"]\n", "c.yml:2:14:", "no host's name"},
+		{"dns:\n  upstream: ['tls://dns.example#dns.example']\n", "c.yml:2:14:", "no server by TLS"},
+		{"dns:\n  upstream: ['tls://2001:db8::1#dns.example']\n", "c.yml:2:14:", "no server by TLS"},
+		{"dns:\n  upstream: ['tls://9.9.9.9:0#dns.example']\n", "c.yml:2:14:", "no server by TLS"},
+		{"dns:\n  upstream: ['tls:9.9.9.9#dns.example']\n", "c.yml:2:14:", "no server by TLS"},
+		{"dns:\n  upstream: ['tls://0.0.0.0#dns.example']\n", "c.yml:2:14:", "no resolver's"},
+		{"dns:\n  upstream: ['tls://9.9.9.9#dns.example', 9.9.9.9]\n", "c.yml:2:43:", "not both"},
+		{"dns:\n  upstream: [9.9.9.9, 'tls://9.9.9.9#dns.example']\n", "c.yml:2:23:", "not both"},
+		{"dns:\n  ca: ca.pem\n", "c.yml:2:7:", "no absolute path"},
+		{"dns:\n  ca: [/etc/ca.pem]\n", "c.yml:2:7:", "expected a file's path"},
 		{"dns:\n  via: outside\n", "c.yml:2:8:", "expected auto, host or container"},
 		{"dns:\n  deny: drop\n", "c.yml:2:9:", "expected nxdomain or refused"},
 		{"dns:\n  budget: 600\n", "c.yml:2:11:", "expected a mapping"},
@@ -181,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_in_the_file_leaves_the_defaults),
 		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(servers_by_tls_are_read_with_their_cas),
 		cmocka_unit_test(what_is_wrong_is_an_error_at_its_line_and_column),
 		cmocka_unit_test(a_missing_file_gives_the_defaults_and_an_unreadable_one_an_error),
 	};
