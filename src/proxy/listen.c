@@ -18,9 +18,10 @@
 
 #include "base/clock.h"
 #include "proxy/query.h"
+#include "state/worker.h"
 
 #define BATCH 32
-#define QUERY_MAX 4096 /* a query by UDP that is longer has nothing to say that is wanted */
+#define QUERY_MAX WORKER_QUERY_MAX /* by TCP too */
 
 struct connection {
 	struct bufferevent *stream; /* NULL: free */

@@ -30,6 +30,7 @@ enum worker_descriptor {
 };
 
 #define WORKER_MESSAGE_MAX 1100 /* octets */
+#define WORKER_QUERY_MAX   4096 /* octets of a query by UDP: one that is longer has nothing to say that is wanted, and need not reach the worker */
 #define WORKER_READY       "ready\n"
 #define WORKER_BEAT        "beat\n"
 #define WORKER_ERROR       "error: "

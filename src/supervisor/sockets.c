@@ -2,6 +2,7 @@
 #include "supervisor/sockets.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,24 +14,50 @@
 #include "state/control.h"
 
 #define TCP_BACKLOG 64
-#define UDP_BUFFER  (1 << 20) /* queries wait here while there is no worker */
+#define UDP_BUFFER  (4 << 20) /* queries wait here while there is no worker, or it has no processor */
+#define UDP_HEADER  8         /* octets, which a filter sees too */
+
+/* A datagram that is longer than any query is not let into the buffer: few of them would fill it. */
+static void oversize_refuse(int fd)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, UDP_HEADER + WORKER_QUERY_MAX, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog filter = {.len = sizeof(program) / sizeof(*program), .filter = program};
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)); /* without it the worker passes them over */
+}
+
+/* As large as may be: what is beyond the host's limit only root may ask for. */
+static void buffer_enlarge(int fd)
+{
+	int buffer = UDP_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+}
 
 static int socket_bound(int family, int type)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(RULESET_DNS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(RULESET_DNS_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	cleanup_fd int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int one = 1, buffer = UDP_BUFFER, result;
+	int one = 1, result;
 
 	if (fd < 0)
 		return -errno;
 	if (family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (type == SOCK_STREAM)
+	if (type == SOCK_STREAM) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
 			sizeof(one)); /* TIME_WAIT of an earlier forwarder; two listeners stay impossible */
-	else
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
+	} else {
+		oversize_refuse(fd);
+		buffer_enlarge(fd);
+	}
 	result = family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof(v4)) : bind(fd, (struct sockaddr *)&v6, sizeof(v6));
 	if (!result && type == SOCK_STREAM)
 		result = listen(fd, TCP_BACKLOG);

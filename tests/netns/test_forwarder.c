@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "dns/message.h"
 #include "state/control.h"
+#include "state/worker.h"
 #include "support/rig.h"
 
 #define BUDGET 100 /* no other test asks for so many names below one rule */
@@ -248,6 +249,21 @@ static void an_answer_that_does_not_fit_is_truncated_and_comes_whole_by_tcp(void
 	assert_true(kernel_holds("learned_v4", "198.51.100.199"));
 }
 
+/* It would take the room of a hundred others where they wait. */
+static void a_datagram_longer_than_any_query_is_not_let_in(void **state)
+{
+	cleanup_fd int fd = rig_socket(&rig, "127.0.0.1", 53, SOCK_DGRAM);
+	struct pollfd watched = {fd, POLLIN, 0};
+	uint8_t query[WORKER_QUERY_MAX + 1] = {0};
+
+	(void)state;
+	rig_query(query, 21, "long.allowed.test", TYPE_A, false);
+	assert_int_equal(send(fd, query, sizeof(query), 0), sizeof(query));
+	assert_int_equal(poll(&watched, 1, 200), 0);
+	assert_int_equal(send(fd, query, sizeof(query) - 1, 0), sizeof(query) - 1);
+	assert_int_equal(poll(&watched, 1, 2000), 1); /* whatever it is told */
+}
+
 static void queries_on_one_connection_are_answered_out_of_order(void **state)
 {
 	static const char *const names[] = {"silent.allowed.test", "quick.allowed.test"};
@@ -447,6 +463,7 @@ int main(void)
 		cmocka_unit_test(an_inside_address_is_neither_learned_nor_relayed),
 		cmocka_unit_test(a_rule_with_ports_admits_these_ports_only),
 		cmocka_unit_test(an_answer_that_does_not_fit_is_truncated_and_comes_whole_by_tcp),
+		cmocka_unit_test(a_datagram_longer_than_any_query_is_not_let_in),
 		cmocka_unit_test(queries_on_one_connection_are_answered_out_of_order),
 		cmocka_unit_test(an_answer_with_another_id_is_not_believed),
 		cmocka_unit_test(an_error_of_the_upstreams_is_an_error),
