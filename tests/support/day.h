@@ -58,8 +58,8 @@ enum { ENTRY_MOVER = 7, ENTRY_LONG = 11, ENTRY_ENDED, ENTRY_WILD, ENTRY_MANY, EN
 typedef unsigned places_of(unsigned number, unsigned *places);
 
 struct entry {
-	const char *name;  /* "%u" in it: a number is drawn */
-	const char *below; /* of these the upstream knows all below this */
+	const char *name;
+	const char *below; /* of names that are new each time: the name is their beginning, a number follows, and this */
 	uint32_t ttl_s;
 	places_of *places;
 	unsigned number;
