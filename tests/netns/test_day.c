@@ -674,7 +674,7 @@ static void day_print(size_t heap_first, unsigned rss_first_kib)
 	for (unsigned i = 0; i < OUTCOMES; i++)
 		printf("  %-15s %llu\n", outcome_names[i], (unsigned long long)clients.outcomes[i]);
 	for (size_t i = 0; i < COUNT(entries); i++)
-		printf("  %s%s%-20s asked %llu, left %llu, given %llu\n", entries[i].name, entries[i].below ? "N." : "",
+		printf("  %s%s%s: asked %llu, left %llu, given %llu\n", entries[i].name, entries[i].below ? "N." : "",
 			entries[i].below ? entries[i].below : "", (unsigned long long)entries[i].asked, (unsigned long long)entries[i].left,
 			(unsigned long long)entries[i].given);
 	printf("set elements at most %zu, renewals %llu\n", kernel.count_max, (unsigned long long)renewals);
