@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 #include "cli/paths.h"
 #include "cli/podman.h"
 
+#define ENDING_MS       3000 /* the forwarder ends a moment after its container, of whose end podman has told already */
 #define LOCK_TIMEOUT_MS 5000
 #define RESOLV_CONF     "nameserver 127.0.0.1\noptions ndots:0\n"
 #define GATEWAY_PASTA   "169.254.1.2"
@@ -230,7 +232,8 @@ static int via_choose(struct settings *settings, const struct podman_flags *podm
 		if (!settings_use_tls(settings))
 			rc = network_resolvers(podman->networks[i], settings, error);
 		else if (network_name(podman->networks[i], name))
-			fprintf(stderr, "note: dns.upstream is asked by TLS, podman's own DNS is not: names of other containers are not known\n");
+			fprintf(stderr,
+				"note: dns.upstream is asked by TLS, podman's own DNS is not: names of other containers are not known\n");
 		if (rc)
 			return rc;
 	}
@@ -319,6 +322,13 @@ static int state_stage(struct bundle_stage *stage, enum shield_state state, bool
 	return bundle_stage_add(stage, BUNDLE_STATE, "up\n", strlen("up\n"), error);
 }
 
+/* Whether the process has ended, or does in that time. pidfd: of bundle_process_open(). */
+static bool process_ends(int pidfd, int patience_ms)
+{
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	return pidfd == -ESRCH || (pidfd >= 0 && poll(&end, 1, patience_ms) > 0);
+}
+
 static int running_check(const struct bundle *bundle, const struct podman_flags *podman, struct error *error)
 {
 	struct bundle_runtime runtime;
@@ -326,7 +336,7 @@ static int running_check(const struct bundle *bundle, const struct podman_flags 
 		return 0;
 	cleanup_fd int init_fd = bundle_process_open(runtime.init_pid, runtime.init_start);
 	cleanup_fd int proxy_fd = bundle_process_open(runtime.proxy_pid, runtime.proxy_start);
-	if (init_fd == -ESRCH && proxy_fd == -ESRCH)
+	if (process_ends(init_fd, 0) && process_ends(proxy_fd, ENDING_MS))
 		return 0;
 	return error_set(error, EBUSY, "container %.12s runs with this name already; stop it first%s", runtime.container_id,
 		podman ? ", or add --replace behind --" : "");

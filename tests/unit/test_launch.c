@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -283,6 +284,35 @@ static void a_running_containers_bundle_is_left_alone(void **state)
 	launch_free(&third);
 }
 
+/* Podman says that a container has ended a moment before its forwarder has. */
+static void a_forwarder_that_is_about_to_end_is_waited_for(void **state)
+{
+	struct command_options options = options_of("ending");
+	struct podman_flags podman = {.networks = {"none"}, .network_count = 1};
+	struct launch first = LAUNCH_INIT, second = LAUNCH_INIT;
+	struct bundle_runtime runtime = {
+		.container_id = "0123456789ab0123456789ab0123456789ab0123456789ab0123456789ab0123", .init_pid = getpid()};
+	struct error error = {0};
+	pid_t forwarder;
+
+	(void)state;
+	prepare_first(&first, &options, &podman);
+	forwarder = fork();
+	assert_true(forwarder >= 0);
+	if (forwarder == 0) {
+		usleep(300000);
+		_exit(0);
+	}
+	runtime.proxy_pid = forwarder;
+	runtime.init_start = 1; /* not this process: it was another with that number */
+	assert_int_equal(bundle_process_start(forwarder, &runtime.proxy_start), 0);
+	assert_int_equal(bundle_runtime_write(&first.bundle, &runtime, &error), 0);
+	assert_int_equal(launch_prepare(&second, &options, &podman, &error), 0);
+	assert_int_equal(waitpid(forwarder, NULL, WNOHANG), forwarder);
+	launch_free(&first);
+	launch_free(&second);
+}
+
 /* A podman that has the containers in names; its filter is a regular expression, as podman's is. */
 static void podman_make(const char *names)
 {
@@ -355,6 +385,7 @@ int main(void)
 		cmocka_unit_test(a_new_container_learns_only_when_it_is_told_to),
 		cmocka_unit_test(a_failure_halfway_leaves_a_shield_that_does_not_learn),
 		cmocka_unit_test(a_running_containers_bundle_is_left_alone),
+		cmocka_unit_test(a_forwarder_that_is_about_to_end_is_waited_for),
 		cmocka_unit_test(a_name_is_taken_by_a_container_of_that_very_name),
 		cmocka_unit_test(an_unknown_profile_stops_before_anything_is_written),
 	};
