@@ -311,6 +311,14 @@ static bool wildcard_was_expanded(const struct walk *walk)
 	return false;
 }
 
+/* Its type; of a signature the type that it covers. */
+static uint16_t type_signed(const struct walk *walk, const struct message_record *record)
+{
+	if (record->type == TYPE_RRSIG && record->data_length >= RRSIG_FIXED)
+		return message_get16(walk->wire + record->data);
+	return record->type;
+}
+
 /* Keeps what says that no closer name exists than the wildcard (RFC 4035 section 3.1.3.3). Returns true when there is such a proof. */
 static bool wildcard_proof_keep(struct walk *walk)
 {
@@ -319,10 +327,8 @@ static bool wildcard_proof_keep(struct walk *walk)
 
 	for (size_t i = answer->first_authority; i < answer->record_count; i++) {
 		const struct message_record *record = &answer->records[i];
-		uint16_t type = record->type;
+		uint16_t type = type_signed(walk, record);
 
-		if (type == TYPE_RRSIG && record->data_length >= RRSIG_FIXED)
-			type = message_get16(walk->wire + record->data); /* covered */
 		if (record->class != MESSAGE_CLASS_IN || (type != TYPE_NSEC && type != TYPE_NSEC3))
 			continue;
 		answer->keep[i] = kept = true;
@@ -338,6 +344,7 @@ static uint32_t authority_keep(struct walk *walk)
 
 	for (size_t i = answer->first_authority; i < answer->record_count; i++) {
 		const struct message_record *record = &answer->records[i];
+		uint16_t type = type_signed(walk, record);
 		struct name owner;
 
 		if (record->class != MESSAGE_CLASS_IN)
@@ -353,7 +360,7 @@ static uint32_t authority_keep(struct walk *walk)
 			if (ttl_s > ANSWER_NEGATIVE_MAX_S)
 				ttl_s = ANSWER_NEGATIVE_MAX_S;
 		}
-		if (walk->question->dnssec_ok && (record->type == TYPE_NSEC || record->type == TYPE_NSEC3 || record->type == TYPE_RRSIG))
+		if (walk->question->dnssec_ok && (type == TYPE_NSEC || type == TYPE_NSEC3 || (type == TYPE_SOA && record->type == TYPE_RRSIG)))
 			answer->keep[i] = true;
 	}
 	return ttl_s;

@@ -270,6 +270,8 @@ static void signatures_go_to_who_asked_for_them(void **state)
 		  {"an+c.example.com. 300 IN DNAME d.example.net.", "an+" RRSIG("c.example.com.", "DNAME"), "an+a.d.example.net. 60 IN A 192.0.2.9"}, 0, true, false, false, "192.0.2.9", 60, 300}, true},
 		{{"DO, a proof", "www.example.com", TYPE_A,
 		  {"ns+" SOA("example.com.", 300, 60), "ns+" RRSIG("example.com.", "SOA"), "ns+" WWW " 300 IN NSEC x.example.com. TXT RRSIG NSEC", "ns+" RRSIG(WWW, "NSEC")}, 0, true, true, false, "", 60, 300}, true},
+		{{"DO, name servers and their signature", "www.example.com", TYPE_A,
+		  {"an+" WWW " 300 IN CNAME a.example.net.", "an+" RRSIG(WWW, "CNAME"), "ns-example.com. 300 IN NS ns.example.com.", "ns-" RRSIG("example.com.", "NS")}, 0, false, true, false, "", 0, 300}, true},
 		{{"no DO, a proof", "www.example.com", TYPE_A,
 		  {"ns+" SOA("example.com.", 300, 60), "ns-" RRSIG("example.com.", "SOA"), "ns-" WWW " 300 IN NSEC x.example.com. TXT RRSIG NSEC"}, 0, false, true, false, "", 60, 300}, false},
 	};
