@@ -121,18 +121,25 @@ static void activity_save(struct proxy *proxy)
 	proxy_fault(proxy, detail);
 }
 
-/* Allows with an end. The kernel has ended its own elements about now. What a name brought goes here, and what was open goes with it. When
- * the lists cannot be read the old policy stays, and the next second tries again. */
+/* Allows with an end. What a name brought goes here, and what was open goes with it. The kernel ends its own elements, in whole seconds, so
+ * flows that go by these are looked for once more. When the lists cannot be read the old policy stays, and the next second tries again. */
 static void ends_look(struct proxy *proxy)
 {
+	int64_t now_s = proxy->next_end_s || proxy->ended_look_s ? clock_lasting_s() : 0;
 	struct error error = {0};
+	int result = 0;
 
-	if (!proxy->next_end_s || clock_lasting_s() < proxy->next_end_s + END_DELAY_S)
-		return;
-	if (control_reload(proxy, NULL, NULL, &error))
+	if (proxy->next_end_s && now_s >= proxy->next_end_s) {
+		result = control_reload(proxy, NULL, NULL, &error);
+		if (!result)
+			proxy_note(proxy, "note", NULL, "an allow with an end has ended");
+		proxy->ended_look_s = now_s + END_DELAY_S;
+	} else if (proxy->ended_look_s && now_s >= proxy->ended_look_s) {
+		proxy->ended_look_s = 0;
+		result = control_ends(proxy, &error);
+	}
+	if (result)
 		proxy_fault(proxy, error.text);
-	else
-		proxy_note(proxy, "note", NULL, "an allow with an end has ended");
 }
 
 static void second_passed(evutil_socket_t fd, short what, void *context)

@@ -129,6 +129,7 @@ struct proxy {
 	struct settings settings;
 	struct policy *policy;
 	int64_t next_end_s; /* when the first of its rules ends, on clock_lasting_s(); 0: none does */
+	int64_t ended_look_s; /* when flows that went by one which has ended are looked for again; 0 */
 	enum shield_state state;
 	struct proxy_start start;
 	struct setwriter *writer;
