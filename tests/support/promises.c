@@ -141,11 +141,21 @@ static bool options_end_at_the_hop(const struct exchange *exchange, const struct
 	return difference->kind == DIFF_OPTION && !difference->more;
 }
 
+static bool view_has(const struct view *view, enum view_section section, const ldns_rr *record)
+{
+	for (size_t i = 0; view->packet && i < ldns_rr_list_rr_count(view->sections[section]); i++)
+		if (!ldns_rr_compare(ldns_rr_list_rr(view->sections[section], i), record))
+			return true;
+	return false;
+}
+
+/* Each takes what fits of the same records. */
 static bool truncated_is_to_be_asked_again(const struct exchange *exchange, const struct difference *difference)
 {
-	bool is_record = difference->kind == DIFF_MISSING || difference->kind == DIFF_MORE;
-
-	return is_record && exchange->ours->packet && ldns_pkt_tc(exchange->ours->packet) && ldns_pkt_tc(exchange->server->packet);
+	if (!exchange->ours->packet || !ldns_pkt_tc(exchange->ours->packet) || !ldns_pkt_tc(exchange->server->packet))
+		return false;
+	return difference->kind == DIFF_MISSING ||
+	       (difference->kind == DIFF_MORE && view_has(exchange->whole, difference->section, difference->record));
 }
 
 /* The alias's target in the server's answer, NULL at the end of the chain. */
