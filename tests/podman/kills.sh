@@ -34,12 +34,10 @@ kill_when_there() {	# WHO MS
 	kill -9 "$pid" 2>/dev/null && killed=$((killed + 1))
 }
 
-# A crun that is killed when all is made leaves a container that waits for its start, and podman one of which it knows nothing more: it looks on for
-# four minutes, as it does without a shield. The shield lasts as long as that container; here it ends at once.
-crun_rest_end() {
-	sleep 0.3
-	pkill -9 -f '^[^ ]*crun ' || true
-}
+# A crun that is killed when all is made leaves a container that waits for its start, and a podman that looks on for four minutes, as it does without
+# a shield. The shield lasts as long as that container, so only then it is ended here.
+start_is_over() { ! kill -0 $starting 2>/dev/null; }
+crun_rest_end() { eventually 5 start_is_over || pkill -9 -f '^[^ ]*crun '; }
 
 # One process, killed at moments of starts. SPAN_MS: how long after it came it is there.
 kills_at_start() {	# WHO SPAN_MS
