@@ -26,7 +26,7 @@ static void the_owner_is_what_one_party_registers_or_nothing(void **state)
 		{"example.com", "example.com"},
 		{"a.b.example.com", "example.com"},
 		{"packages.debian.org", "debian.org"},
-		{"files.pythonhosted.org", "pythonhosted.org"},
+		{"files.example.org", "example.org"},
 		{"static.crates.io", "crates.io"},
 		{"www.heise.de", "heise.de"},
 		{"a.allowed.test", "allowed.test"},
@@ -100,7 +100,7 @@ static void hosting_is_known_above_and_below_a_name(void **state)
 static void a_label_that_was_computed_is_told_from_one_that_was_thought_of(void **state)
 {
 	static const char *const thought_of[] = {"example.com", "packages.debian.org", "security.debian.org", "cdn-fastly.packages.debian.org",
-		"files.pythonhosted.org", "registry.npmjs.org", "objects.githubusercontent.com", "raw.githubusercontent.com",
+		"pythonhosted.org", "registry.example.org", "objects.githubusercontent.com", "raw.githubusercontent.com",
 		"codeload.github.com", "production.cloudflare.docker.com", "index.crates.io", "static.crates.io", "proxy.golang.org",
 		"storage.googleapis.com", "repo.anaconda.com", "conda.anaconda.org", "us-east-1.console.aws.amazon.com",
 		"ec2-198-51-100-10.compute.example.com", "ip-10-0-1-2.example.com", "k8s.io", "pkg-containers.githubusercontent.com",

@@ -251,7 +251,7 @@ static void the_bundled_profiles_allow_what_they_are_for_and_no_more(void **stat
 		{"dev-standard", "x.githubusercontent.com", false},
 		{"dev-standard", "docker.io", true},
 		{"dev-standard", "npmjs.org", true},
-		{"dev-standard", "files.pythonhosted.org", true},
+		{"dev-standard", "below.pythonhosted.org", true},
 		{"dev-standard", "index.crates.io", true},
 		{"dev-standard", "gitlab.com", true},
 		{"dev-standard", "sum.golang.org", true},
