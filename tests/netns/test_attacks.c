@@ -902,10 +902,8 @@ int main(int argc, char **argv)
 	struct CMUnitTest tests[COUNT(attacks)];
 	const char *missing = rig_missing();
 
-	if (missing) {
-		printf("SKIP: %s\n", missing);
-		return getenv("SHIELD_NO_SKIP") ? 1 : 77;
-	}
+	if (missing)
+		return rig_skip(missing);
 	if (argc == 3 && !strcmp(argv[1], "--against") && !strcmp(argv[2], "dnsmasq"))
 		return against_dnsmasq();
 	for (size_t i = 0; i < COUNT(attacks); i++)

@@ -300,9 +300,7 @@ int main(void)
 	};
 	const char *missing = rig_missing();
 
-	if (missing && !getenv("SHIELD_NO_SKIP")) {
-		printf("SKIP: %s\n", missing);
-		return 77;
-	}
+	if (missing)
+		return rig_skip(missing);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

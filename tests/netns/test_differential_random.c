@@ -316,10 +316,8 @@ int main(void)
 	};
 	const char *missing = rig_missing() ?: zones_missing();
 
-	if (missing) {
-		printf("SKIP: %s\n", missing);
-		return getenv("SHIELD_NO_SKIP") ? 1 : 77;
-	}
+	if (missing)
+		return rig_skip(missing);
 	setlinebuf(stdout);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

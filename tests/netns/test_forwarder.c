@@ -118,13 +118,7 @@ static unsigned upstream_queries(void)
 
 static int group_setup(void **state)
 {
-	const char *missing = rig_missing();
-
 	(void)state;
-	if (missing) {
-		printf("SKIP: %s\n", missing);
-		return getenv("SHIELD_NO_SKIP") ? -1 : 1;
-	}
 	rig_start(&rig, "allowed.test\n!secret.allowed.test\nports.test:443\nports.test:22/tcp\nbudget.test\n", "", upstream, NULL);
 	rig.settings.budget_names = BUDGET;
 	if (strcmp(rig_forwarder(&rig), "ready")) {
@@ -476,9 +470,7 @@ int main(void)
 	};
 	const char *missing = rig_missing();
 
-	if (missing && !getenv("SHIELD_NO_SKIP")) {
-		printf("SKIP: %s\n", missing);
-		return 77;
-	}
+	if (missing)
+		return rig_skip(missing);
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

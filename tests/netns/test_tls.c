@@ -45,7 +45,6 @@
 #define WINDOW        200
 
 static struct rig rig;
-static char certificates[RIG_FOLDER_MAX];
 static pid_t server;
 static unsigned idle_ms = LONG_IDLE_MS;
 static int capture;
@@ -507,31 +506,6 @@ static void the_worker_without_tls_refuses_a_bundle_that_needs_it(void **state)
 	teardown();
 }
 
-static int group_setup(void **state)
-{
-	const char *missing = rig_missing() ?: certificates_missing();
-
-	(void)state;
-	if (!missing && access(UNBOUND, X_OK))
-		missing = UNBOUND " is missing";
-	if (missing) {
-		printf("SKIP: %s\n", missing);
-		return getenv("SHIELD_NO_SKIP") ? -1 : 1;
-	}
-	rig_folder_make(certificates);
-	missing = certificates_make(certificates);
-	if (missing)
-		printf("%s\n", missing);
-	return missing ? -1 : 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	rig_folder_remove(certificates);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -546,6 +520,11 @@ int main(void)
 		cmocka_unit_test(without_its_cas_there_is_no_start),
 		cmocka_unit_test(the_worker_without_tls_refuses_a_bundle_that_needs_it),
 	};
+	const char *missing = rig_missing() ?: certificates_missing();
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	if (!missing && access(UNBOUND, X_OK))
+		missing = UNBOUND " is missing";
+	if (missing)
+		return rig_skip(missing);
+	return cmocka_run_group_tests(tests, certificates_setup, certificates_teardown);
 }

@@ -35,7 +35,6 @@
 #define SERVER_ADDRESS "127.0.0.9"
 
 static struct rig rig;
-static char certificates[RIG_FOLDER_MAX];
 static uint8_t reply[MESSAGE_MAX];
 
 static struct {
@@ -414,30 +413,6 @@ static void tls_older_than_1_2_is_refused(void **state)
 	finish();
 }
 
-static int group_setup(void **state)
-{
-	const char *missing = rig_missing() ?: certificates_missing();
-
-	(void)state;
-	if (missing) {
-		printf("SKIP: %s\n", missing);
-		return getenv("SHIELD_NO_SKIP") ? -1 : 1;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	rig_folder_make(certificates);
-	missing = certificates_make(certificates);
-	if (missing)
-		printf("%s\n", missing);
-	return missing ? -1 : 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	rig_folder_remove(certificates);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +426,10 @@ int main(void)
 		cmocka_unit_test(a_handshake_that_does_not_come_is_not_waited_for),
 		cmocka_unit_test(tls_older_than_1_2_is_refused),
 	};
+	const char *missing = rig_missing() ?: certificates_missing();
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	if (missing)
+		return rig_skip(missing);
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, certificates_setup, certificates_teardown);
 }

@@ -1,11 +1,14 @@
 /* Certificates for tests of TLS. */
 #include "certificates.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define OPENSSL "/usr/bin/openssl"
+
+char certificates[RIG_FOLDER_MAX];
 
 /* clang-format off: a line is a line */
 static const char script[] =
@@ -33,16 +36,31 @@ const char *certificates_missing(void)
 	return access(OPENSSL, X_OK) ? OPENSSL : NULL;
 }
 
-const char *certificates_make(const char *folder)
+static bool certificates_make(void)
 {
 	int status = 0;
 	pid_t child = fork();
 
 	if (!child) {
-		execl("/bin/sh", "sh", "-c", script, "sh", folder, NULL);
+		execl("/bin/sh", "sh", "-c", script, "sh", certificates, NULL);
 		_exit(127);
 	}
-	if (child < 0 || waitpid(child, &status, 0) != child || status)
-		return "openssl could not make the certificates (certificates.log in the folder)";
-	return NULL;
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+int certificates_setup(void **state)
+{
+	(void)state;
+	rig_folder_make(certificates);
+	if (certificates_make())
+		return 0;
+	printf("openssl could not make the certificates: %s/certificates.log\n", certificates);
+	return -1;
+}
+
+int certificates_teardown(void **state)
+{
+	(void)state;
+	rig_folder_remove(certificates);
+	return 0;
 }

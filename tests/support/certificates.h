@@ -2,12 +2,14 @@
 #ifndef TESTS_SUPPORT_CERTIFICATES_H
 #define TESTS_SUPPORT_CERTIFICATES_H
 
+#include "support/rig.h"
+
 #define CERTIFICATES_NAME "dns.test" /* whose the good ones are */
 
 /* Why they cannot be had here, or NULL. */
 const char *certificates_missing(void);
 
-/* Makes in folder ca.pem, a CA's, and, each with its NAME.key:
+/* The folder that certificates_setup() has made, with ca.pem, a CA's, and, each with its NAME.key:
  *
  *	good.pem	for CERTIFICATES_NAME, by that CA
  *	wrong.pem	for another name
@@ -16,8 +18,11 @@ const char *certificates_missing(void);
  *	stranger.pem	for CERTIFICATES_NAME, by another CA, stranger-ca.pem
  *	self.pem	for CERTIFICATES_NAME, by itself
  *	client.pem	for CERTIFICATES_NAME, good for clients only
- *
- * Returns what went wrong, or NULL. */
-const char *certificates_make(const char *folder);
+ */
+extern char certificates[RIG_FOLDER_MAX];
+
+/* For cmocka: of a group, or of a test. */
+int certificates_setup(void **state);
+int certificates_teardown(void **state);
 
 #endif

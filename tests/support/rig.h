@@ -43,6 +43,9 @@ struct rig {
 /* Why rigs cannot be had here (no root, no namespaces), or NULL. */
 const char *rig_missing(void);
 
+/* Says what is missing, and returns what main() then returns: ctest's word for a skip, or with SHIELD_NO_SKIP a failure. */
+int rig_skip(const char *missing);
+
 /* Makes a folder of the test's own below /run; path: caller's, at least RIG_FOLDER_MAX. It is the test's until the process and its children have ended, however they
  * do: a lock on it says so. Removes first, at most RIG_STALE_MAX, those of tests that have ended without doing it. */
 void rig_folder_make(char path[RIG_FOLDER_MAX]);
