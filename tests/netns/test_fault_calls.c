@@ -111,15 +111,35 @@ static bool is_drawn(unsigned at)
 	return matrix.full || draws[sites[at].role][sites[at].number] % all == before;
 }
 
+/* With sanitizers some calls are their runtime's own, which then waits for ever, or ends: before it has read its options with status 0, as if the hook had
+ * done its work. They fail in the build without. */
+static bool may_be_a_sanitizers(unsigned number)
+{
+	static const unsigned numbers[] = {SYS_futex, SYS_mmap, SYS_munmap, SYS_prlimit64, SYS_sigaltstack};
+
+	for (size_t i = 0; ISOLATE_SANITIZED && i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+/* The error of a call that is to fail, 0 for one that is not. */
+static int error_of(unsigned number)
+{
+	int error;
+
+	inject_name(number, &error);
+	return may_be_a_sanitizers(number) ? 0 : error;
+}
+
 static void each_system_call_of_hook_and_supervisor_fails_once(void **context)
 {
 	unsigned before = matrix.wrong;
-	int error;
 
 	(void)context;
 	for (unsigned i = 0; i < site_count; i++)
-		if (sites[i].role != ARENA_WORKER && (inject_name(sites[i].number, &error), error) && is_drawn(i))
-			site_try(&sites[i], error, STOPS | HOLDS);
+		if (sites[i].role != ARENA_WORKER && error_of(sites[i].number) && is_drawn(i))
+			site_try(&sites[i], error_of(sites[i].number), STOPS | HOLDS);
 	assert_int_equal(matrix.wrong, before);
 }
 
@@ -214,14 +234,13 @@ static void end_try(const struct inject_site *site, int error)
 static void a_poststop_in_which_a_system_call_fails_leaves_nothing_behind(void **context)
 {
 	unsigned before = matrix.wrong;
-	int error;
 
 	(void)context;
 	end_try(NULL, 0);
 	sites_take();
 	for (unsigned i = 0; i < site_count; i++)
-		if (sites[i].role == ARENA_HOOK && (inject_name(sites[i].number, &error), error) && is_drawn(i))
-			end_try(&sites[i], error);
+		if (sites[i].role == ARENA_HOOK && error_of(sites[i].number) && is_drawn(i))
+			end_try(&sites[i], error_of(sites[i].number));
 	for (unsigned i = 0; i < KILLS; i++)
 		end_try(&sites[(unsigned)random() % site_count], INJECT_KILL);
 	assert_int_equal(matrix.wrong, before);
