@@ -328,7 +328,7 @@ void outside_check_next_start(
 	cleanup_free char *other = NULL;
 	const char *worker = settings_use_tls(&container->settings) ? "terok-shield-proxy-tls" : "terok-shield-proxy";
 	if (!program_is_sound("terok-shield-hook", checks) || !program_is_sound(worker, checks) ||
-		!program_is_sound("terok-shield-runtime", checks))
+		!program_is_sound("terok-shield-runtime", checks) || !program_is_sound("terok-shield-runtime-strict", checks))
 		return;
 	if (starting) {
 		checks_set(checks, CHECK_NEXT_START, CHECK_OK, "the shield's runtime starts it now, and its programs are there");

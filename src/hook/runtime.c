@@ -279,3 +279,35 @@ void runtime_error_report(const struct runtime_call *call, const struct error *e
 	if (!text_failed(&line))
 		file_write_all(log_fd, line.data, line.length);
 }
+
+/* ---- the whole ---- */
+
+int runtime_shield(const struct runtime_call *call, const char *real, int argc, char *const argv[], struct error *error)
+{
+	(void)real, (void)argc, (void)argv;
+	if (call->action != RUNTIME_CREATE && call->action != RUNTIME_RESTORE)
+		return 0;
+	return runtime_bundle_shield(call->bundle, call->action == RUNTIME_RESTORE, error);
+}
+
+int runtime_become(const char *const folders[], runtime_preparation *prepare, int argc, char *argv[])
+{
+	struct runtime_call call;
+	struct error error = {0};
+	char path[PATH_MAX];
+	const char *slash;
+
+	if (argc < 1) {
+		fputs(SHIM_NAME ": called without a name\n", stderr);
+		return 1;
+	}
+	slash = strrchr(argv[0], '/');
+	if (runtime_call_parse(&call, argc, argv, &error) == 0 && runtime_find(slash ? slash + 1 : argv[0], folders, path, &error) == 0 &&
+		prepare(&call, path, argc, argv, &error) == 0) {
+		argv[0] = path;
+		execv(path, argv);
+		error_errno(&error, errno, "cannot execute %s", path);
+	}
+	runtime_error_report(&call, &error);
+	return 1;
+}

@@ -50,6 +50,16 @@ int runtime_bundle_shield(const char *bundle, bool refuse, struct error *error);
 int runtime_config_read(int bundle_fd, char **json, size_t *length, struct error *error);
 int runtime_config_replace(int bundle_fd, const struct text *content, struct error *error);
 
+/* What comes before the real runtime, whose path is `real`: 0, or no container is made. */
+typedef int runtime_preparation(const struct runtime_call *call, const char *real, int argc, char *const argv[], struct error *error);
+
+/* podman's: the hooks are added where something is created. */
+runtime_preparation runtime_shield;
+
+/* The whole of a shim: reads the command line, prepares, and becomes the real runtime of the name by which it was called, from one of the folders
+ * (as runtime_find()). Returns the exit status when one of these fails, which has then been reported. */
+int runtime_become(const char *const folders[], runtime_preparation *prepare, int argc, char *argv[]);
+
 /* To stderr (which conmon and the shims of containerd and CRI-O hand on) and, where the caller asked for one, to the log from which podman
  * takes its message. */
 void runtime_error_report(const struct runtime_call *call, const struct error *error);

@@ -304,7 +304,7 @@ refused "a privileged pod is refused" 'leave out privileged' two
 fresh two
 config two sleep 3600
 check_failure "a restore is refused" 'cannot be restored' call two restore --bundle "$(bundle two)" "$(id_of two)"
-for program in terok-shield-node terok-shield-hook; do
+for program in terok-shield-runtime-strict terok-shield-node terok-shield-hook; do
 	mount --bind /dev/null /opt/terok-shield/libexec/terok-shield/$program
 	config two sleep 3600
 	refused "without $program no pod starts" "$program is missing or cannot be executed" two
