@@ -1,11 +1,11 @@
 /* libnftables: applying and listing. A context for each call: nothing of one call shows in another. */
 #include <errno.h>
+#include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <nftables/libnftables.h>
-
 #include "fw/nft.h"
+#include "fw/nft_library.h"
 #include "fw/ruleset.h"
 
 #define MESSAGE_MAX 400 /* octets of libnftables' message */
@@ -33,9 +33,8 @@ static int failure_code(const char *message)
 	return EINVAL;
 }
 
-static int fail(struct nft_ctx *context, const char *doing, struct error *error)
+static int fail(const char *message, const char *doing, struct error *error)
 {
-	const char *message = nft_ctx_get_error_buffer(context);
 	char line[MESSAGE_MAX], escaped[4 * MESSAGE_MAX];
 
 	if (!message || !*message)
@@ -47,24 +46,28 @@ static int fail(struct nft_ctx *context, const char *doing, struct error *error)
 /* Runs commands. output: what libnftables printed, caller frees; NULL when it is not wanted. */
 static int run(const char *commands, unsigned flags, const char *doing, char **output, struct error *error)
 {
-	struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+	const struct nft_library *nft = nft_library(error);
+	struct nft_ctx *context;
 	const char *printed;
 	int result = 0;
 
+	if (!nft)
+		return -ELIBACC;
+	context = nft->ctx_new(NFT_CTX_DEFAULT);
 	if (!context)
 		return error_errno(error, ENOMEM, "%s", doing);
-	nft_ctx_output_set_flags(context, flags);
-	if (nft_ctx_buffer_output(context) || nft_ctx_buffer_error(context)) {
+	nft->ctx_output_set_flags(context, flags);
+	if (nft->ctx_buffer_output(context) || nft->ctx_buffer_error(context)) {
 		result = error_errno(error, ENOMEM, "%s", doing);
-	} else if (nft_run_cmd_from_buffer(context, commands)) {
-		result = fail(context, doing, error);
+	} else if (nft->run_cmd_from_buffer(context, commands)) {
+		result = fail(nft->ctx_get_error_buffer(context), doing, error);
 	} else if (output) {
-		printed = nft_ctx_get_output_buffer(context);
+		printed = nft->ctx_get_output_buffer(context);
 		*output = strdup(printed ? printed : "");
 		if (!*output)
 			result = error_errno(error, ENOMEM, "%s", doing);
 	}
-	nft_ctx_free(context);
+	nft->ctx_free(context);
 	return result;
 }
 
