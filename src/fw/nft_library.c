@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #define FILE_NAME  "libnftables.so.1" /* of every version since 0.9 */
 #define REASON_MAX 256
 
 static struct nft_library library;
-static char reason[REASON_MAX]; /* why it is not there */
+static bool loaded;
+static char reason[REASON_MAX]; /* why it is not */
 
-#define SYMBOL(name) {"nft_" #name, (void **)&library.name}
+/* Compiles only where the function is as libnftables.h has it. */
+#define SYMBOL(name) \
+	{"nft_" #name, __builtin_choose_expr(__builtin_types_compatible_p(__typeof__(library.name), __typeof__(&nft_##name)), (void **)&library.name, (void)0)}
 
 static const struct {
 	const char *name;
@@ -30,27 +34,15 @@ static const struct {
 };
 _Static_assert(sizeof(symbols) / sizeof(*symbols) == sizeof(library) / sizeof(void *), "one for each function");
 
-#define SAME(name) _Static_assert(__builtin_types_compatible_p(__typeof__(library.name), __typeof__(&nft_##name)), #name " is as libnftables.h has it")
-SAME(ctx_new);
-SAME(ctx_free);
-SAME(ctx_output_set_flags);
-SAME(ctx_buffer_output);
-SAME(ctx_buffer_error);
-SAME(ctx_get_output_buffer);
-SAME(ctx_get_error_buffer);
-SAME(run_cmd_from_buffer);
-
 /* Found as if the program were linked with it. */
 static void load(void)
 {
-	void *handle = dlopen(FILE_NAME, RTLD_NOW | RTLD_GLOBAL);
-
-	for (size_t i = 0; handle && i < sizeof(symbols) / sizeof(*symbols); i++) {
+	loaded = dlopen(FILE_NAME, RTLD_NOW | RTLD_GLOBAL);
+	for (size_t i = 0; loaded && i < sizeof(symbols) / sizeof(*symbols); i++) {
 		*symbols[i].function = dlsym(RTLD_DEFAULT, symbols[i].name);
-		if (!*symbols[i].function)
-			handle = NULL;
+		loaded = *symbols[i].function;
 	}
-	if (!handle)
+	if (!loaded)
 		snprintf(reason, sizeof(reason), "%s", dlerror());
 }
 
@@ -59,7 +51,7 @@ const struct nft_library *nft_library(struct error *error)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, load);
-	if (!*reason)
+	if (loaded)
 		return &library;
 	error_set(error, ELIBACC, "cannot load libnftables: %s: install it again (Debian: libnftables1)", reason);
 	return NULL;
