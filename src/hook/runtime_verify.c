@@ -14,11 +14,6 @@
 #define STATE_TIMEOUT_MS  10000
 #define VERIFY_TIMEOUT_MS 90000 /* more than verify takes when nothing answers */
 
-bool runtime_verify_is_wanted(const char *program)
-{
-	return runtime_is_called_in(program, "verify");
-}
-
 /* ---- programs ---- */
 
 /* The real runtime with the caller's global options and another command. */

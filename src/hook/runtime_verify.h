@@ -11,9 +11,6 @@
 
 #include "hook/runtime.h"
 
-/* program: argv[0]. True when the folder that it is in is named verify. Pure. */
-bool runtime_verify_is_wanted(const char *program);
-
 /* Before `start`: verifies, and kills the container when that fails. real: path of the real runtime. Other commands pass, but `run`,
  * which would create and start in one, is refused (-ENOTSUP). Errors: -EPERM when the shield does not hold. */
 int runtime_verify(const struct runtime_call *call, const char *real, int argc, char *const argv[], struct error *error);

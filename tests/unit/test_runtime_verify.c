@@ -14,12 +14,12 @@
 static void the_folder_decides(void **unused)
 {
 	(void)unused;
-	assert_true(runtime_verify_is_wanted("/opt/libexec/terok-shield/verify/crun"));
-	assert_true(runtime_verify_is_wanted("/verify/runc"));
-	assert_false(runtime_verify_is_wanted("/opt/libexec/terok-shield/crun"));
-	assert_false(runtime_verify_is_wanted("/opt/verify/terok-shield/crun"));
-	assert_false(runtime_verify_is_wanted("/opt/noverify/crun"));
-	assert_false(runtime_verify_is_wanted("crun"));
+	assert_true(runtime_is_called_in("/opt/libexec/terok-shield/verify/crun", "verify"));
+	assert_true(runtime_is_called_in("/verify/runc", "verify"));
+	assert_false(runtime_is_called_in("/opt/libexec/terok-shield/crun", "verify"));
+	assert_false(runtime_is_called_in("/opt/verify/terok-shield/crun", "verify"));
+	assert_false(runtime_is_called_in("/opt/noverify/crun", "verify"));
+	assert_false(runtime_is_called_in("crun", "verify"));
 }
 
 static int verify(int argc, char *const argv[], struct error *error)
