@@ -1,6 +1,7 @@
 /* The sockets towards the workload.
  *
- * Theory of operation. UDP is read in batches of what is there. A TCP connection is a libevent bufferevent in one of LISTEN_TCP_MAX slots; a slot's generation
+ * Theory of operation. UDP is read in batches of what is there. What had gathered while no worker ran can be more than can be asked at once: it is
+ * left in the socket until there is room, while what comes later and finds none is refused, so that a flood does not make others wait. A TCP connection is a libevent bufferevent in one of LISTEN_TCP_MAX slots; a slot's generation
  * grows with each use, so that an answer which comes late does not go to a stranger. A connection is closed when it is idle, sends a frame
  * that is too short for a header, or does not fetch its answers. Reading pauses while too many of its queries are unanswered.
  * One that was made just before this process is to end, and has not asked anything yet, is waited for a moment: the next worker does not
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "proxy/pending.h"
 #include "proxy/query.h"
 #include "state/worker.h"
 
@@ -36,6 +38,9 @@ struct listen {
 	struct listen_sockets sockets;
 	struct event *udp_events[LISTEN_UDP_COUNT];
 	struct event *tcp_events[LISTEN_UDP_COUNT];
+	bool backlog[LISTEN_UDP_COUNT]; /* what had gathered before the start may not have been read to its end */
+	bool held[LISTEN_UDP_COUNT];	/* its event is not there: no room */
+	int64_t start_ms;
 	struct connection connections[LISTEN_TCP_MAX];
 	struct mmsghdr messages[BATCH];
 	struct iovec vectors[BATCH];
@@ -43,15 +48,39 @@ struct listen {
 	uint8_t octets[BATCH][QUERY_MAX];
 };
 
+/* How many datagrams may be read at once. */
+static unsigned udp_room(struct proxy *proxy, unsigned listener)
+{
+	struct listen *listen = proxy->listen;
+	size_t room;
+
+	if (listen->backlog[listener])
+		listen->backlog[listener] = clock_now_ms() - listen->start_ms < LISTEN_BACKLOG_MS;
+	if (!listen->backlog[listener])
+		return BATCH;
+	room = pendings_room(proxy->pendings);
+	if (room <= LISTEN_BACKLOG_SPARE)
+		return 0;
+	room -= LISTEN_BACKLOG_SPARE;
+	return room < BATCH ? (unsigned)room : BATCH;
+}
+
 static void udp_read(evutil_socket_t fd, short what, void *context)
 {
 	struct proxy *proxy = context;
 	struct listen *listen = proxy->listen;
 	unsigned listener = fd == listen->sockets.udp[1];
+	unsigned room = udp_room(proxy, listener);
 	int count;
 
 	(void)what;
-	count = recvmmsg(fd, listen->messages, BATCH, MSG_DONTWAIT, NULL);
+	if (!room) {
+		listen->held[listener] = !event_del(listen->udp_events[listener]);
+		return;
+	}
+	count = recvmmsg(fd, listen->messages, room, MSG_DONTWAIT, NULL);
+	if (count < (int)room)
+		listen->backlog[listener] = false;
 	for (int i = 0; i < count; i++) {
 		struct client client = {.kind = CLIENT_UDP, .asked_ns = proxy_turn_ns(proxy)};
 
@@ -180,6 +209,7 @@ struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *so
 	if (!listen)
 		return NULL;
 	listen->sockets = *sockets;
+	listen->start_ms = clock_now_ms();
 	batch_prepare(listen);
 	for (unsigned i = 0; i < LISTEN_TCP_MAX; i++) {
 		listen->connections[i].proxy = proxy;
@@ -190,6 +220,7 @@ struct listen *listen_start(struct proxy *proxy, const struct listen_sockets *so
 			continue;
 		listen->udp_events[i] = event_new(proxy->base, sockets->udp[i], EV_READ | EV_PERSIST, udp_read, proxy);
 		listen->tcp_events[i] = event_new(proxy->base, sockets->tcp[i], EV_READ | EV_PERSIST, tcp_accept, proxy);
+		listen->backlog[i] = true;
 		if (!listen->udp_events[i] || !listen->tcp_events[i] || event_add(listen->udp_events[i], NULL) || event_add(listen->tcp_events[i], NULL)) {
 			listen_stop(listen);
 			return NULL;
@@ -230,7 +261,17 @@ void listen_pause(struct listen *listen)
 			continue;
 		event_del(listen->udp_events[i]);
 		event_del(listen->tcp_events[i]);
+		listen->held[i] = false;
 	}
+}
+
+void listen_turn(struct proxy *proxy)
+{
+	struct listen *listen = proxy->listen;
+
+	for (unsigned i = 0; i < LISTEN_UDP_COUNT; i++)
+		if (listen->held[i] && udp_room(proxy, i))
+			listen->held[i] = event_add(listen->udp_events[i], NULL);
 }
 
 bool listen_is_idle(const struct listen *listen)

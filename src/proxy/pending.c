@@ -40,6 +40,7 @@ struct pending {
 	struct question question;
 	uint64_t hash;
 	struct waiting *waiting, **waiting_end;
+	unsigned waiting_count;
 	unsigned attempt; /* messages sent so far */
 	unsigned refusals; /* servers that answered with an rcode that is no answer */
 	unsigned server;
@@ -67,7 +68,7 @@ struct pendings {
 	struct pending *free;
 	struct waiting *free_waiting;
 	size_t pool_used, waiting_used;
-	size_t count;
+	size_t count, waiting_count;
 	struct answer answer;
 	uint8_t received[MESSAGE_MAX]; /* by TCP */
 	uint8_t rewritten[MESSAGE_MAX];
@@ -120,6 +121,13 @@ const struct waiting *pending_waiting(const struct pending *pending)
 size_t pendings_count(const struct pendings *pendings)
 {
 	return pendings->count;
+}
+
+size_t pendings_room(const struct pendings *pendings)
+{
+	size_t questions = PENDING_MAX - pendings->count, clients = PENDING_CLIENTS_MAX - pendings->waiting_count;
+
+	return questions < clients ? questions : clients;
 }
 
 const char *pendings_failure(const struct pendings *pendings, unsigned server)
@@ -175,6 +183,7 @@ static void pending_free(struct pending *pending)
 	if (pending->waiting) {
 		*pending->waiting_end = pendings->free_waiting;
 		pendings->free_waiting = pending->waiting;
+		pendings->waiting_count -= pending->waiting_count;
 		pending->waiting = NULL;
 	}
 	while (*at != pending)
@@ -246,6 +255,8 @@ static void waiting_add(struct pending *pending, struct waiting *waiting, const 
 	waiting->question = *question;
 	*pending->waiting_end = waiting;
 	pending->waiting_end = &waiting->next;
+	pending->waiting_count++;
+	pending->proxy->pendings->waiting_count++;
 }
 
 static void pending_failed(struct pending *pending, int ede)
@@ -567,6 +578,7 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 	pending->hash = hash;
 	pending->waiting = NULL;
 	pending->waiting_end = &pending->waiting;
+	pending->waiting_count = 0;
 	pending->attempt = pending->refusals = 0;
 	pending->last_rcode = RCODE_SERVFAIL;
 	waiting_add(pending, waiting, client, question);

@@ -37,6 +37,8 @@ void pendings_tidy(struct proxy *proxy);
 void pendings_refresh(struct proxy *proxy);
 
 size_t pendings_count(const struct pendings *pendings);
+/* How many further clients pending_ask() takes at least, whatever they ask. */
+size_t pendings_room(const struct pendings *pendings);
 
 /* How a server of the settings that is asked by TLS has failed last; NULL when it has answered since. */
 const char *pendings_failure(const struct pendings *pendings, unsigned server);

@@ -288,6 +288,7 @@ bool proxy_turn_end(struct proxy *proxy)
 
 	outbox_flush(proxy);
 	pendings_tidy(proxy);
+	listen_turn(proxy);
 	more = packets_turn(proxy->packets);
 	more |= reached_turn(proxy->reached);
 	more |= ledger_file_turn(proxy->ledger_file);
