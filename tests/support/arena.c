@@ -33,6 +33,7 @@
 #define DENIED_V4    "198.51.100.66" /* within a network that the profile allows */
 #define CUT_SHORT_V4 "203.0.113.4"   /* what is left of 203.0.113.44, which is allowed, when a list ends too early */
 #define PORT         8080
+#define NETWORK_MS   10000 /* for a new network to carry something */
 #define ID           "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define NOBODY       65534
 #define CONFIG       "{\"process\":{\"capabilities\":{}},\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"}]}}"
@@ -85,12 +86,12 @@ static const char judge[] =
 	"}\n"
 	"END";
 
-static int listener_open(void)
+static int port_open(int type)
 {
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 64))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || (type == SOCK_STREAM && listen(fd, 64)))
 		arena_die("listening");
 	return fd;
 }
@@ -147,7 +148,8 @@ void arena_make(struct arena *arena)
 	arena->outer = arena->rig;
 	arena->rig.settings.audit = true;
 	shell(judge);
-	arena->listener = listener_open();
+	arena->listener = port_open(SOCK_STREAM);
+	arena->probe_fd = port_open(SOCK_DGRAM);
 	folder_make(arena);
 	arena_bundle_fill(arena);
 }
@@ -157,6 +159,7 @@ void arena_free(struct arena *arena)
 	char command[128];
 
 	close(arena->listener);
+	close(arena->probe_fd);
 	arena->rig.init = arena->outer.init;
 	arena->rig.inside_fd = arena->outer.inside_fd;
 	arena->rig.init_pidfd = arena->outer.init_pidfd;
@@ -250,6 +253,24 @@ static void network_make(struct arena *arena)
 	shell(command);
 }
 
+/* A link that is up carries nothing until the kernel's worker has got round to it, which takes long where other namespaces come and go; what is
+ * sent meanwhile is lost, and the judge would see none of it. */
+static void network_wait(struct arena *arena, const char *address)
+{
+	cleanup_fd int fd = rig_socket(&arena->rig, address, PORT, SOCK_DGRAM);
+	char octet;
+
+	for (unsigned i = 0; i < NETWORK_MS; i++) {
+		(void)!send(fd, "p", 1, MSG_NOSIGNAL);
+		if (poll(&(struct pollfd){.fd = arena->probe_fd, .events = POLLIN}, 1, 1) == 1)
+			break;
+	}
+	if (recv(arena->probe_fd, &octet, 1, 0) != 1)
+		arena_die("the container's network carries nothing");
+	while (recv(arena->probe_fd, &octet, 1, 0) == 1)
+		;
+}
+
 void arena_container_make(struct arena *arena)
 {
 	int ready[2], go[2];
@@ -271,6 +292,8 @@ void arena_container_make(struct arena *arena)
 	arena->rig.init_pidfd = pidfd_open(arena->rig.init, 0);
 	arena->rig.inside_fd = netns_open(arena->rig.init, NULL);
 	network_make(arena);
+	network_wait(arena, ALLOWED_V4);
+	network_wait(arena, ALLOWED_V6);
 }
 
 void arena_container_go(struct arena *arena)

@@ -33,7 +33,7 @@ struct arena {
 	char folder[ARENA_FOLDER_MAX]; /* programs/ and oci/ */
 	struct arena_count *count;
 	struct rig outer; /* the rig's own inside, put back at the end */
-	int listener;
+	int listener, probe_fd; /* outside, TCP and UDP */
 	unsigned number;           /* of containers so far */
 	int go_fd;                 /* -1: the container was let go */
 	unsigned wrongly_asked;    /* names that are not allowed and were asked upstream */
@@ -48,7 +48,7 @@ void arena_free(struct arena *arena);
 /* The bundle anew: profiles, live and deny lists, state, settings. */
 void arena_bundle_fill(struct arena *arena);
 
-/* A new container, which waits. */
+/* A new container, which waits. What it sends gets outside. */
 void arena_container_make(struct arena *arena);
 /* Lets it go. */
 void arena_container_go(struct arena *arena);
