@@ -1,9 +1,10 @@
 /* The sockets towards the workload.
  *
  * Theory of operation. UDP is read in batches of what is there. What had gathered while no worker ran can be more than can be asked at once: it is
- * left in the socket until there is room, while what comes later and finds none is refused, so that a flood does not make others wait. A TCP connection is a libevent bufferevent in one of LISTEN_TCP_MAX slots; a slot's generation
- * grows with each use, so that an answer which comes late does not go to a stranger. A connection is closed when it is idle, sends a frame
- * that is too short for a header, or does not fetch its answers. Reading pauses while too many of its queries are unanswered.
+ * left in the socket until there is room, while what comes later and finds none is refused, so that a flood does not make others wait.
+ * A TCP connection is a libevent bufferevent in one of LISTEN_TCP_MAX slots; a slot's generation grows with each use, so that an answer which
+ * comes late does not go to a stranger. A connection is closed when it is idle, sends a frame that is too short for a header, or does not
+ * fetch its answers. Reading pauses while too many of its queries are unanswered.
  * One that was made just before this process is to end, and has not asked anything yet, is waited for a moment: the next worker does not
  * get it, and its client would lose the question.
  */

@@ -258,17 +258,19 @@ static void network_make(struct arena *arena)
 static void network_wait(struct arena *arena, const char *address)
 {
 	cleanup_fd int fd = rig_socket(&arena->rig, address, PORT, SOCK_DGRAM);
-	char octet;
+	uint8_t probe[8] = {0}, came[sizeof(probe)]; /* the container and the address: a late one is of another */
+	int64_t begun_ms = clock_now_ms();
+	bool carries = false;
 
-	for (unsigned i = 0; i < NETWORK_MS; i++) {
-		(void)!send(fd, "p", 1, MSG_NOSIGNAL);
-		if (poll(&(struct pollfd){.fd = arena->probe_fd, .events = POLLIN}, 1, 1) == 1)
-			break;
+	snprintf((char *)probe, sizeof(probe), "%u%s", arena->number % 100000, strchr(address, ':') ? "v6" : "v4");
+	while (!carries && clock_now_ms() - begun_ms < NETWORK_MS) {
+		(void)!send(fd, probe, sizeof(probe), MSG_NOSIGNAL); /* again and again: whether it came is what counts */
+		poll(&(struct pollfd){.fd = arena->probe_fd, .events = POLLIN}, 1, 1);
+		while (recv(arena->probe_fd, came, sizeof(came), 0) == sizeof(came))
+			carries |= !memcmp(came, probe, sizeof(probe));
 	}
-	if (recv(arena->probe_fd, &octet, 1, 0) != 1)
+	if (!carries)
 		arena_die("the container's network carries nothing");
-	while (recv(arena->probe_fd, &octet, 1, 0) == 1)
-		;
 }
 
 void arena_container_make(struct arena *arena)

@@ -257,10 +257,42 @@ static int folder_remove(void **context)
 	return nftw(folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static void the_folder_it_is_called_in_decides(void **unused)
+{
+	static const char *const folders[] = {"verify", "kubernetes"};
+	static const struct {
+		const char *program; /* %s: the folder */
+		bool called_in;
+	} cases[] = {
+		{"/opt/libexec/terok-shield/%s/crun", true},
+		{"/%s/runc", true},
+		{"/opt/libexec/terok-shield/crun", false},
+		{"/opt/%s/terok-shield/crun", false},
+		{"/opt/no%s/crun", false},
+		{"%s", false},
+		{"crun", false},
+	};
+
+	(void)unused;
+	for (size_t f = 0; f < sizeof(folders) / sizeof(*folders); f++)
+		for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+			const char *at = strstr(cases[i].program, "%s");
+			char program[128];
+
+			if (at)
+				snprintf(program, sizeof(program), "%.*s%s%s", (int)(at - cases[i].program), cases[i].program, folders[f], at + 2);
+			else
+				snprintf(program, sizeof(program), "%s", cases[i].program);
+			if (runtime_is_called_in(program, folders[f]) != cases[i].called_in)
+				fail_msg("%s: in %s or not", program, folders[f]);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_are_told_apart_as_the_runtimes_do),
+		cmocka_unit_test(the_folder_it_is_called_in_decides),
 		cmocka_unit_test(the_real_runtime_is_found_and_never_the_shim_itself),
 		cmocka_unit_test(a_shielded_bundle_gets_both_hooks_and_keeps_mode_and_owner),
 		cmocka_unit_test(a_bundle_without_annotations_is_not_written),

@@ -107,24 +107,12 @@ static void what_is_neither_create_nor_exec_passes_but_restore(void **unused)
 	assert_int_equal(run("crun --root /r exec --process /nonexistent/p id"), -ENOENT);
 }
 
-static void the_folder_decides(void **unused)
-{
-	(void)unused;
-	assert_true(runtime_is_called_in("/opt/libexec/terok-shield/kubernetes/crun", "kubernetes"));
-	assert_true(runtime_is_called_in("/kubernetes/runc", "kubernetes"));
-	assert_false(runtime_is_called_in("/opt/kubernetes/terok-shield/crun", "kubernetes"));
-	assert_false(runtime_is_called_in("/opt/nokubernetes/crun", "kubernetes"));
-	assert_false(runtime_is_called_in("kubernetes", "kubernetes"));
-	assert_false(runtime_is_called_in("crun", "kubernetes"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exec_names_its_process_by_a_file),
 		cmocka_unit_test(an_exec_that_might_give_more_is_refused),
 		cmocka_unit_test(what_is_neither_create_nor_exec_passes_but_restore),
-		cmocka_unit_test(the_folder_decides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,17 +11,6 @@
 
 #include "hook/runtime_verify.h"
 
-static void the_folder_decides(void **unused)
-{
-	(void)unused;
-	assert_true(runtime_is_called_in("/opt/libexec/terok-shield/verify/crun", "verify"));
-	assert_true(runtime_is_called_in("/verify/runc", "verify"));
-	assert_false(runtime_is_called_in("/opt/libexec/terok-shield/crun", "verify"));
-	assert_false(runtime_is_called_in("/opt/verify/terok-shield/crun", "verify"));
-	assert_false(runtime_is_called_in("/opt/noverify/crun", "verify"));
-	assert_false(runtime_is_called_in("crun", "verify"));
-}
-
 static int verify(int argc, char *const argv[], struct error *error)
 {
 	struct runtime_call call;
@@ -53,7 +42,6 @@ static void a_run_is_refused_and_the_rest_passes(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_folder_decides),
 		cmocka_unit_test(a_start_that_cannot_be_verified_fails),
 		cmocka_unit_test(a_run_is_refused_and_the_rest_passes),
 	};
