@@ -386,20 +386,21 @@ static bool span_is_fixed(const struct answer *answer, size_t from, size_t to)
 static bool name_is_stable(const struct walk *walk, size_t at)
 {
 	const uint8_t *wire = walk->wire;
-	size_t question_end = MESSAGE_HEADER + walk->question->name.length;
 	bool jumped = false;
 
 	while (wire[at]) {
-		if ((wire[at] & 0xc0) == 0xc0) {
-			at = message_get16(wire + at) & 0x3fff;
-			if (at < question_end) /* as nearly all do */
-				return true;
-			jumped = true;
-			continue;
-		}
-		if (jumped && span_is_fixed(walk->answer, at, at + 1u + wire[at]))
+		bool is_pointer = (wire[at] & 0xc0) == 0xc0;
+		size_t next = at + (is_pointer ? 2u : 1u + wire[at]);
+
+		if (jumped && span_is_fixed(walk->answer, at, next))
 			return false;
-		at += 1u + wire[at];
+		at = next;
+		if (!is_pointer)
+			continue;
+		at = message_get16(wire + next - 2) & 0x3fff;
+		if (at == MESSAGE_HEADER) /* the question's name, as nearly always */
+			return true;
+		jumped = true;
 	}
 	return !jumped || !span_is_fixed(walk->answer, at, at + 1);
 }

@@ -180,6 +180,65 @@ static void a_malformed_record_that_goes_spoils_none_that_stays(void **state)
 	}
 }
 
+/* A name may read on from anywhere before it. What it reads from a TTL is another name when the answer is relayed and its TTLs are taken down. */
+static void a_name_that_reads_from_a_ttl_is_written_out(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t ttl_s;	    /* of an alias */
+		const char *target; /* its data */
+		size_t target_length;
+		const char *owner; /* of the addresses behind it */
+	} cases[] = {
+		{"a label", 0x01610000, "\xc0\x27", 2, "\xc0\x27"},
+		{"a pointer", 0x0000c00c, "\1a\0", 3, "\xc0\x29"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct question question = question_of("www.example.com", TYPE_A);
+		struct wire wire;
+
+		wire_start(&wire, ID, FLAGS);
+		wire_question(&wire, WWW, TYPE_A);
+		wire_add(&wire, "\xc0\x0c", 2);
+		wire_rest(&wire, WIRE_ANSWER, TYPE_CNAME, cases[i].ttl_s, cases[i].target, cases[i].target_length);
+		for (uint8_t last = 1; last <= 2; last++) {
+			wire_add(&wire, cases[i].owner, 2);
+			wire_rest(&wire, WIRE_ANSWER, TYPE_A, 60, (const uint8_t[]){192, 0, 2, last}, 4);
+		}
+		rewrite(&wire, &question);
+		if (!answer.clean || answer.answer_count != 3 || answer.address_count != 2)
+			fail_msg("%s: clean %d, %u records, %zu addresses", cases[i].what, answer.clean, answer.answer_count, answer.address_count);
+	}
+}
+
+/* The digit 0, read as a length, is a label of 48 octets, that goes from the question on through the TTL of the alias; the alias' target is the same name, spelled out. */
+static void a_name_that_reads_a_ttl_from_the_question_on_is_written_out(void **state)
+{
+	enum {
+		DIGIT = MESSAGE_HEADER + 1,
+		TARGET = MESSAGE_HEADER + 18 + 4 + 12, /* behind the question and the alias' own fields */
+		LABEL = '0',
+	};
+	struct question question = question_of("0.aaaaaaaaaaaaaa", TYPE_A);
+	struct wire wire;
+
+	(void)state;
+	wire_start(&wire, ID, FLAGS);
+	wire_question(&wire, "0.aaaaaaaaaaaaaa.", TYPE_A);
+	wire_add(&wire, "\xc0\x0c", 2);
+	wire_rest(&wire, WIRE_ANSWER, TYPE_CNAME, 300, (const uint8_t[LABEL + 2]){LABEL}, LABEL + 2);
+	for (size_t i = 1; i <= LABEL; i++) /* octet after octet: the label has its own beginning in it */
+		wire.octets[TARGET + i] = wire.octets[DIGIT + i];
+	wire_add(&wire, (const uint8_t[]){0xc0, DIGIT}, 2);
+	wire_rest(&wire, WIRE_ANSWER, TYPE_A, 60, (const uint8_t[]){192, 0, 2, 1}, 4);
+	rewrite(&wire, &question);
+	assert_true(answer.clean);
+	assert_int_equal(answer.answer_count, 2);
+	assert_int_equal(answer.address_count, 1);
+}
+
 static void hints_beside_inside_ones_survive(void **state)
 {
 	struct question question = question_of("www.example.com", TYPE_HTTPS);
@@ -246,6 +305,8 @@ int main(void)
 		cmocka_unit_test(the_header_and_the_question_survive),
 		cmocka_unit_test(a_filtered_answer_is_not_authentic),
 		cmocka_unit_test(a_malformed_record_that_goes_spoils_none_that_stays),
+		cmocka_unit_test(a_name_that_reads_from_a_ttl_is_written_out),
+		cmocka_unit_test(a_name_that_reads_a_ttl_from_the_question_on_is_written_out),
 		cmocka_unit_test(hints_beside_inside_ones_survive),
 		cmocka_unit_test(large_answers_are_cut_to_the_bound_of_addresses),
 		cmocka_unit_test(what_does_not_fit_is_not_written),
