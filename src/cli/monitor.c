@@ -21,6 +21,7 @@
 #include "base/text.h"
 
 #define HOOK_ERROR_MAX 4096
+#define QUIET_MS       1000
 
 static bool error_show(const struct bundle *bundle)
 {
@@ -63,6 +64,14 @@ static void watch(const struct bundle *bundle, int inotify_fd, int podman_fd)
 	}
 }
 
+/* Closing an inotify descriptor makes whoever closes another one at that time wait for a grace period of the kernel's, some 10 ms. When the container has started that
+ * is conmon, which then does not hear for so long that a short container has ended. */
+static void quiet_await(int podman_fd)
+{
+	close(STDERR_FILENO);
+	poll(&(struct pollfd){.fd = podman_fd, .events = POLLIN}, 1, QUIET_MS);
+}
+
 /* Keeps 2 and our three descriptors; nobody waits for us on a pipe. */
 static void descriptors_settle(struct bundle *bundle, int *inotify_fd, int *podman_fd)
 {
@@ -99,6 +108,7 @@ void monitor_start(const struct bundle *bundle)
 			prctl(PR_SET_NAME, "shield-monitor");
 			descriptors_settle(&own, &inotify_fd, &podman_fd);
 			watch(&own, inotify_fd, podman_fd);
+			quiet_await(podman_fd);
 		}
 		_exit(0);
 	}

@@ -59,7 +59,6 @@ static const struct isolate_call allowed[] = {
 #endif
 	CALL(openat), CALL(fstat), CALL(newfstatat), CALL(statx), CALL(lseek), CALL(fsync), CALL(flock), CALL(renameat2),
 	CALL(unlinkat), CALL(geteuid), CALL(getpid), CALL(sysinfo), CALL(pread64), CALL(ftruncate),
-	CALL(inotify_add_watch), CALL(inotify_rm_watch), /* resolv.conf; the descriptor is open before */
 	/* sockets towards resolvers only; of ioctl(2) only what evbuffer_read() asks: how much there is to read */
 	{.number = SYS_socket, .conditional = true, .value = AF_INET},
 	{.number = SYS_socket, .conditional = true, .value = AF_INET6},

@@ -59,7 +59,6 @@ struct pending {
 struct pendings {
 	struct hash_key hash_key;
 	struct upstreams upstreams;
-	struct event *notified; /* inotify has something about resolv.conf; NULL: no inotify */
 	struct outlets *outlets;
 	struct links *links; /* NULL: the servers are asked in the clear */
 	const struct timeval *timeout; /* PENDING_TIMEOUT_MS, as one of libevent's common timeouts: a queue instead of a heap */
@@ -81,27 +80,6 @@ static bool udp_receive(void *owner, const uint8_t *wire, size_t length);
 static const struct links_owner links_owner;
 
 static const struct timeval attempt_timeout = {.tv_sec = PENDING_TIMEOUT_MS / 1000, .tv_usec = PENDING_TIMEOUT_MS % 1000 * 1000};
-
-static void resolv_conf_notified(evutil_socket_t fd, short what, void *context)
-{
-	struct pendings *pendings = context;
-
-	(void)fd;
-	(void)what;
-	upstreams_notified(&pendings->upstreams);
-}
-
-/* Without memory for the event resolv.conf is looked at each second. */
-static void resolv_conf_follow(struct proxy *proxy, struct pendings *pendings)
-{
-	upstreams_load(&pendings->upstreams, &proxy->settings);
-	if (pendings->upstreams.notify_fd < 0)
-		return;
-	pendings->notified = event_new(proxy->base, pendings->upstreams.notify_fd, EV_READ | EV_PERSIST, resolv_conf_notified, pendings);
-	if (pendings->notified && !event_add(pendings->notified, NULL))
-		return;
-	upstreams_close(&pendings->upstreams);
-}
 
 static uint32_t upstream_mark(const struct proxy *proxy)
 {
@@ -152,7 +130,7 @@ struct pendings *pendings_new(struct proxy *proxy)
 		free(pendings);
 		return NULL;
 	}
-	resolv_conf_follow(proxy, pendings);
+	upstreams_load(&pendings->upstreams, &proxy->settings);
 	return pendings;
 }
 
@@ -204,9 +182,6 @@ void pendings_free(struct pendings *pendings)
 	for (size_t i = 0; i < pendings->pool_used; i++)
 		if (pendings->pool[i].timer)
 			event_free(pendings->pool[i].timer);
-	if (pendings->notified)
-		event_free(pendings->notified);
-	upstreams_close(&pendings->upstreams);
 	outlets_free(pendings->outlets);
 	links_free(pendings->links);
 	free(pendings);
@@ -593,7 +568,7 @@ void pendings_tidy(struct proxy *proxy)
 
 void pendings_refresh(struct proxy *proxy)
 {
-	upstreams_look(&proxy->pendings->upstreams);
+	upstreams_refresh(&proxy->pendings->upstreams);
 	if (proxy->pendings->links)
 		links_second(proxy->pendings->links);
 }

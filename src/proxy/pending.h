@@ -33,7 +33,7 @@ int pending_ask(struct proxy *proxy, const struct client *client, const struct q
 /* At the end of each turn of the loop, when the replies are out: makes ready what the next questions need. */
 void pendings_tidy(struct proxy *proxy);
 
-/* Once a second: looks at the host's resolv.conf where inotify cannot tell of it, and at the links. */
+/* Once a second: looks at the host's resolv.conf, and at the links. */
 void pendings_refresh(struct proxy *proxy);
 
 size_t pendings_count(const struct pendings *pendings);

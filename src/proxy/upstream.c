@@ -4,19 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 
-#define RESOLV_CONF_FOLDER "/etc"
-#define RESOLV_CONF_NAME "resolv.conf"
-#define RESOLV_CONF RESOLV_CONF_FOLDER "/" RESOLV_CONF_NAME
+#define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_MAX 65536
 #define DNS_PORT 53
+#define SETTLED_S 1
 
 static void upstreams_add(struct upstreams *upstreams, const struct addr_endpoint *server)
 {
@@ -46,6 +45,12 @@ void upstreams_parse(struct upstreams *upstreams, const char *text)
 		upstreams_add(upstreams, &local);
 }
 
+static bool is_as_read(const struct upstreams *upstreams, const struct stat *status)
+{
+	return status->st_dev == upstreams->device && status->st_ino == upstreams->inode && status->st_mtim.tv_sec == upstreams->changed_s &&
+	       status->st_mtim.tv_nsec == upstreams->changed_ns && status->st_size == upstreams->size;
+}
+
 /* The file may be a link (systemd-resolved's, resolvconf's), so it is opened plainly: the host's administrator decides where it leads. */
 bool upstreams_refresh(struct upstreams *upstreams)
 {
@@ -54,16 +59,17 @@ bool upstreams_refresh(struct upstreams *upstreams)
 	cleanup_fd int fd = -1;
 	struct stat status;
 
-	if (upstreams->fixed || stat(RESOLV_CONF, &status))
-		return false;
-	if (status.st_mtim.tv_sec == upstreams->changed_s && status.st_mtim.tv_nsec == upstreams->changed_ns && status.st_size == upstreams->size)
+	if (upstreams->fixed || stat(RESOLV_CONF, &status) || is_as_read(upstreams, &status))
 		return false;
 	fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &status) || file_read_fd(fd, RESOLV_CONF_MAX, &text, NULL))
 		return false; /* being replaced: what was known holds until the next look */
+	upstreams->device = status.st_dev;
+	upstreams->inode = status.st_ino;
 	upstreams->changed_s = status.st_mtim.tv_sec;
 	upstreams->changed_ns = status.st_mtim.tv_nsec;
-	upstreams->size = status.st_size;
+	/* A file that was written just now may be written on without a newer time or another size: it is read once more. */
+	upstreams->size = clock_wall_s() - status.st_mtim.tv_sec > SETTLED_S ? status.st_size : -1;
 	upstreams_parse(upstreams, text);
 	if (upstreams->count != before.count)
 		return true;
@@ -73,87 +79,16 @@ bool upstreams_refresh(struct upstreams *upstreams)
 	return false;
 }
 
-/* Watches the file that the path leads to now. Its end is told by IN_ATTRIB too, for when somebody has it open still. */
-static void file_watch(struct upstreams *upstreams)
-{
-	int watch = inotify_add_watch(upstreams->notify_fd, RESOLV_CONF, IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
-
-	if (upstreams->file_watch >= 0 && upstreams->file_watch != watch)
-		inotify_rm_watch(upstreams->notify_fd, upstreams->file_watch); /* the kernel has done so when the file is gone */
-	upstreams->file_watch = watch < 0 ? -1 : watch;
-}
-
-static void watch_start(struct upstreams *upstreams)
-{
-	upstreams->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (upstreams->notify_fd < 0)
-		return;
-	upstreams->folder_watch = inotify_add_watch(upstreams->notify_fd, RESOLV_CONF_FOLDER, IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
-	if (upstreams->folder_watch < 0) {
-		upstreams_close(upstreams);
-		return;
-	}
-	file_watch(upstreams);
-}
-
 void upstreams_load(struct upstreams *upstreams, const struct settings *settings)
 {
 	memset(upstreams, 0, sizeof(*upstreams));
-	upstreams->notify_fd = upstreams->folder_watch = upstreams->file_watch = -1;
 	for (size_t i = 0; i < settings->upstream_count; i++)
 		upstreams_add(upstreams, &settings->upstreams[i].endpoint);
 	upstreams->fixed = upstreams->count;
 	if (!upstreams->fixed) {
 		upstreams_parse(upstreams, "");
-		watch_start(upstreams);
 		upstreams_refresh(upstreams);
 	}
-}
-
-void upstreams_close(struct upstreams *upstreams)
-{
-	if (upstreams->notify_fd >= 0)
-		close(upstreams->notify_fd);
-	upstreams->notify_fd = upstreams->folder_watch = upstreams->file_watch = -1;
-}
-
-static bool event_concerns(const struct upstreams *upstreams, const struct inotify_event *event)
-{
-	if (event->mask & IN_Q_OVERFLOW)
-		return true;
-	if (event->wd == upstreams->folder_watch)
-		return event->len && !strcmp(event->name, RESOLV_CONF_NAME);
-	return event->wd == upstreams->file_watch;
-}
-
-void upstreams_notified(struct upstreams *upstreams)
-{
-	_Alignas(struct inotify_event) char events[4096];
-	bool concerned = false;
-	ssize_t length;
-
-	while ((length = read(upstreams->notify_fd, events, sizeof(events))) > 0) {
-		const struct inotify_event *event;
-
-		for (const char *at = events; at < events + length; at += sizeof(*event) + event->len) {
-			event = (const struct inotify_event *)at;
-			concerned |= event_concerns(upstreams, event);
-		}
-	}
-	if (!concerned)
-		return;
-	file_watch(upstreams);
-	upstreams->changed_ns = -1; /* another file may have the same time and size */
-	upstreams_refresh(upstreams);
-}
-
-void upstreams_look(struct upstreams *upstreams)
-{
-	if (upstreams->fixed || (upstreams->file_watch >= 0 && ++upstreams->looks % UPSTREAMS_LOOK_S))
-		return;
-	if (upstreams->notify_fd >= 0)
-		file_watch(upstreams);
-	upstreams_refresh(upstreams);
 }
 
 unsigned upstreams_choose(const struct upstreams *upstreams, unsigned attempt)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,6 +115,7 @@ static void resolv_conf_follow(const char *path)
 {
 	struct upstreams upstreams;
 	struct settings settings;
+	struct stat status;
 
 	if (unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		_exit(77);
@@ -136,6 +138,13 @@ static void resolv_conf_follow(const char *path)
 	resolv_conf_write(path, "nameserver 192.0.2.10\n");
 	if (!upstreams_refresh(&upstreams) || upstreams.count != 1)
 		_exit(5);
+	if (stat(path, &status))
+		_exit(10);
+	resolv_conf_write(path, "nameserver 192.0.2.12\n"); /* as long, and of the same time, as it is where that counts in milliseconds */
+	if (utimensat(AT_FDCWD, path, (struct timespec[]){status.st_atim, status.st_mtim}, 0))
+		_exit(10);
+	if (!upstreams_refresh(&upstreams) || upstreams.servers[0].addr.octets[3] != 12)
+		_exit(6);
 	_exit(0);
 }
 
