@@ -448,9 +448,13 @@ static void addresses_print(struct evbuffer *output, const uint8_t *reply, size_
 		char text[ADDR_TEXT_MAX];
 		struct message_record record;
 		struct addr addr;
+		size_t size;
 
 		at = message_record_read(reply, length, at, &record);
-		if (!at || (record.type != TYPE_A && record.type != TYPE_AAAA))
+		if (!at)
+			break;
+		size = record.type == TYPE_A ? 4 : record.type == TYPE_AAAA ? 16 : 0;
+		if (!size || record.data_length != size)
 			continue;
 		addr = record.type == TYPE_A ? addr_v4(reply + record.data) : addr_v6(reply + record.data);
 		evbuffer_add_printf(output, "address %s\n", addr_format(&addr, text));

@@ -109,6 +109,7 @@ static void tcp_read(struct bufferevent *stream, void *context)
 	connection->used_ms = clock_now_ms();
 	while (connection->generation == generation && connection->unanswered < LISTEN_TCP_QUERIES_MAX) {
 		struct client client = {.kind = CLIENT_TCP, .asked_ns = proxy_turn_ns(connection->proxy)};
+		const uint8_t *query;
 		uint8_t prefix[2];
 		size_t length;
 
@@ -126,8 +127,9 @@ static void tcp_read(struct bufferevent *stream, void *context)
 		client.tcp.generation = generation;
 		connection->unanswered++;
 		connection->asked = true;
-		if (!query_receive(connection->proxy, &client, evbuffer_pullup(input, (ssize_t)length), length)) {
-			connection_close(connection); /* not a query */
+		query = evbuffer_pullup(input, (ssize_t)length);
+		if (!query || !query_receive(connection->proxy, &client, query, length)) {
+			connection_close(connection); /* no memory; not a query */
 			return;
 		}
 		evbuffer_drain(input, length);
