@@ -6,6 +6,7 @@
  * The first octet chooses flags, the second the type, the third the name of the question; the upstream's message follows. */
 #include <stdbool.h> /* before ldns, which makes bool a signed char where it is not known yet */
 
+#include <ctype.h>
 #include <ldns/ldns.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,10 +25,11 @@ enum choice {
 	CHOICE_NETWORK = 8, /* 10.0.0.0/8 is allowed */
 	CHOICE_AGED = 16,
 	CHOICE_SMALL = 32,
+	CHOICE_CAPITALS = 64, /* the client has spelled the name so */
 };
 
 static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB, TYPE_CNAME, TYPE_DNAME, TYPE_SOA, TYPE_PTR, 15, 2, 33, 35, TYPE_RRSIG, 65280};
-static const char *const names[] = {"www.example.com", "a.b.c.example.com", ".", "x"};
+static const char *const names[] = {"www.example.com", "a.b.c.example.com", ".", "x", "0.aaaaaaaaaaaaaa", "9-1.example"} /* a digit may be read as a length */;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -309,7 +311,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = names[data[2] % COUNT(names)];
 	if (name_from_text(&question.name, text, strlen(text)))
 		abort();
-	memcpy(question.asked, question.name.wire, question.name.length);
+	for (size_t i = 0; i < question.name.length; i++)
+		question.asked[i] = (uint8_t)(choice & CHOICE_CAPITALS ? toupper(question.name.wire[i]) : question.name.wire[i]);
 	question.dnssec_ok = choice & CHOICE_DO;
 	question.edns = choice & (CHOICE_DO | CHOICE_EDNS);
 	filter.unfiltered = choice & CHOICE_UNFILTERED;
