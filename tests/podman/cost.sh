@@ -19,10 +19,11 @@ for _ in $(seq 20); do
 	shielded+=("$(time_ms shield run cost --profiles my -- --rm $image true || echo failed)")
 done
 median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 / 100 }'; }
+quartiles() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { printf "%.0f to %.0f", v[int((NR + 3) / 4)] / 100, v[int((3 * NR + 3) / 4)] / 100 }'; }
 check_equal "every start worked" "" "$(grep -o failed <<<"${plain[*]} ${shielded[*]}")"
 p=$(median "${plain[@]}") s=$(median "${shielded[@]}")
 cost=$(awk -v p="$p" -v s="$s" 'BEGIN { printf "%.2f", s - p }')
-echo "start cost: unshielded $p ms, shielded $s ms, difference $cost ms (wanted: at most 25; median of 20)"
+echo "start cost: unshielded $p ms, shielded $s ms, difference $cost ms (wanted: at most 25; median of 20; podman itself scatters: half of its own runs took $(quartiles "${plain[@]}") ms)"
 check "the shield costs less than 250 ms a start" awk -v c="$cost" 'BEGIN { exit !(c < 250) }'
 check "no forwarder is left" eventually 5 no_proxies
 finish
