@@ -58,18 +58,21 @@ bool upstreams_refresh(struct upstreams *upstreams)
 	cleanup_free char *text = NULL;
 	cleanup_fd int fd = -1;
 	struct stat status;
+	bool settled;
 
 	if (upstreams->fixed || stat(RESOLV_CONF, &status) || is_as_read(upstreams, &status))
 		return false;
 	fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &status) || file_read_fd(fd, RESOLV_CONF_MAX, &text, NULL))
 		return false; /* being replaced: what was known holds until the next look */
+	settled = clock_wall_s() - status.st_mtim.tv_sec > SETTLED_S;
+	if (!*text && !settled)
+		return false; /* being written */
 	upstreams->device = status.st_dev;
 	upstreams->inode = status.st_ino;
 	upstreams->changed_s = status.st_mtim.tv_sec;
 	upstreams->changed_ns = status.st_mtim.tv_nsec;
-	/* A file that was written just now may be written on without a newer time or another size: it is read once more. */
-	upstreams->size = clock_wall_s() - status.st_mtim.tv_sec > SETTLED_S ? status.st_size : -1;
+	upstreams->size = settled ? status.st_size : -1; /* it may be written on without a newer time or another size: it is read once more */
 	upstreams_parse(upstreams, text);
 	if (upstreams->count != before.count)
 		return true;

@@ -145,6 +145,13 @@ static void resolv_conf_follow(const char *path)
 		_exit(10);
 	if (!upstreams_refresh(&upstreams) || upstreams.servers[0].addr.octets[3] != 12)
 		_exit(6);
+	resolv_conf_write(path, ""); /* as when it is about to be written; later it means the host itself */
+	if (upstreams_refresh(&upstreams) || upstreams.servers[0].addr.octets[3] != 12)
+		_exit(7);
+	if (utimensat(AT_FDCWD, path, (struct timespec[]){{.tv_sec = 1000000000}, {.tv_sec = 1000000000}}, 0))
+		_exit(10);
+	if (!upstreams_refresh(&upstreams) || upstreams.servers[0].addr.octets[0] != 127)
+		_exit(8);
 	_exit(0);
 }
 
