@@ -220,24 +220,33 @@ static void rule_dns(const struct sink *sink, const char *condition, const char 
 	rule(sink, "%sudp dport %d %s", condition, RULESET_DNS_PORT, verdict);
 }
 
+static void accept_server(const struct sink *sink, const struct addr_endpoint *server, const char *protocol)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	rule(sink, MARKED "%s daddr %s %s dport %u accept", server->addr.family == ADDR_V4 ? "ip" : "ip6", addr_format(&server->addr, addr),
+		protocol, server->port);
+}
+
 /* The forwarder's own sockets in the namespace, known by their mark. Where its servers are asked by TLS there is no way out in the
- * clear, whatever it may do. */
+ * clear, whatever it may do. Otherwise any server's port 53 may be asked, since podman's own DNS may be among them, and of each that has
+ * another port that one. */
 static void accept_upstream(const struct sink *sink)
 {
 	const struct settings *settings = sink->ruleset->settings;
-	char addr[ADDR_TEXT_MAX];
+	bool tls = settings_use_tls(settings);
 
 	if (settings->via != SETTINGS_VIA_CONTAINER)
 		return;
-	if (!settings_use_tls(settings)) {
+	if (!tls)
 		rule_dns(sink, MARKED, "accept");
-		return;
-	}
 	for (size_t i = 0; i < settings->upstream_count; i++) {
 		const struct addr_endpoint *server = &settings->upstreams[i].endpoint;
 
-		rule(sink, MARKED "%s daddr %s tcp dport %u accept", server->addr.family == ADDR_V4 ? "ip" : "ip6",
-			addr_format(&server->addr, addr), server->port);
+		if (tls || server->port != RULESET_DNS_PORT)
+			accept_server(sink, server, "tcp");
+		if (!tls && server->port != RULESET_DNS_PORT)
+			accept_server(sink, server, "udp");
 	}
 }
 

@@ -83,24 +83,25 @@ static void assert_verified(const struct ruleset *ruleset)
 	assert_int_equal(verify_state(ruleset, json, &error), ruleset->state);
 }
 
-static void upstreams_by_tls(void)
+static void upstreams_are(const char *first, const char *second)
 {
-	static const char *const texts[] = {"tls://10.1.2.4#dns.example", "tls://[fd00::53]:8853#dns.example"};
-
-	for (settings.upstream_count = 0; settings.upstream_count < 2; settings.upstream_count++)
-		assert_int_equal(settings_upstream_parse(&settings.upstreams[settings.upstream_count], texts[settings.upstream_count]), 0);
+	settings.upstream_count = 2;
+	assert_int_equal(settings_upstream_parse(&settings.upstreams[0], first), 0);
+	assert_int_equal(settings_upstream_parse(&settings.upstreams[1], second), 0);
 }
 
 static void every_state_reads_back_as_it_was_written(void **unused)
 {
 	(void)unused;
-	for (unsigned variant = 0; variant < 5; variant++) {
+	for (unsigned variant = 0; variant < 6; variant++) {
 		settings.via = variant & 1 ? SETTINGS_VIA_CONTAINER : SETTINGS_VIA_HOST;
 		settings.reject = variant & 2 ? SETTINGS_REJECT_RESET : SETTINGS_REJECT_ICMP;
-		if (variant == 4) {
+		if (variant >= 4)
 			settings.via = SETTINGS_VIA_CONTAINER;
-			upstreams_by_tls();
-		}
+		if (variant == 4)
+			upstreams_are("tls://10.1.2.4#dns.example", "tls://[fd00::53]:8853#dns.example");
+		if (variant == 5)
+			upstreams_are("10.1.2.4:5353", "[fd00::53]:5300");
 		if (variant == 3) {
 			settings.host_gateway = addr_v4((uint8_t[]){10, 0, 2, 2});
 			settings.loopback_ports[0] = 8081;
@@ -311,6 +312,37 @@ static void packets_meet_the_fate_of_the_state(void **unused)
 	setwriter_close(writer);
 }
 
+static void a_server_with_a_port_of_its_own_is_reached_by_the_forwarder_alone(void **unused)
+{
+	static const struct {
+		const char *address;
+		uint16_t port;
+		uint32_t mark;
+		enum fate fate;
+	} cases[] = {
+		{"10.1.2.4", 5353, RULESET_MARK, PASSES},
+		{"10.1.2.4", 5353, 0, REFUSED},
+		{"10.1.2.4", 5354, RULESET_MARK, REFUSED},
+		{"10.1.2.5", 5353, RULESET_MARK, REFUSED},
+		{"fd00::53", 5300, RULESET_MARK, PASSES},
+		{"fd00::53", 5300, 0, REFUSED},
+		{"8.8.8.8", 53, RULESET_MARK, PASSES}, /* podman's own DNS may be among them */
+	};
+	cleanup_fd int forwarder_v4 = bind_forwarder("127.0.0.1"), forwarder_v6 = bind_forwarder("::1");
+	struct ruleset ruleset = ruleset_of(SHIELD_UP);
+
+	(void)unused;
+	settings.via = SETTINGS_VIA_CONTAINER;
+	upstreams_are("10.1.2.4:5353", "[fd00::53]:5300");
+	apply(&ruleset, ruleset_render);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		enum fate fate = send_to(cases[i].address, cases[i].port, cases[i].mark, forwarder_v4, forwarder_v6);
+
+		if (fate != cases[i].fate)
+			fail_msg("a datagram to %s port %u with mark %x %s", cases[i].address, cases[i].port, cases[i].mark, fates[fate]);
+	}
+}
+
 static void a_reset_ends_a_tcp_connect_at_once(void **unused)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443), .sin_addr.s_addr = htonl(0xc6336414)};
@@ -335,6 +367,7 @@ int main(void)
 		TEST(a_transaction_that_fails_changes_nothing),
 		TEST(a_missing_table_is_told_apart),
 		TEST(packets_meet_the_fate_of_the_state),
+		TEST(a_server_with_a_port_of_its_own_is_reached_by_the_forwarder_alone),
 		TEST(a_reset_ends_a_tcp_connect_at_once),
 	};
 

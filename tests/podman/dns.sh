@@ -34,8 +34,21 @@ check_equal "a private address is not relayed for an allowed name" "" "$(judge w
 check_equal "the metadata service's address is not relayed for an allowed name" "" "$(judge web2 dig +short +tries=1 +time=3 metadata.test @127.0.0.1)"
 check_not "a private address behind an allowed name is not reachable" fast_get web2 http://10.99.0.1/
 
+ip netns exec world dnsmasq --conf-file=/srv/bed/names.conf --port=5300 --pid-file=/run/dnsmasq.5300.pid --no-resolv --no-hosts --keep-in-foreground \
+	--listen-address=10.99.0.1 --bind-interfaces --user=root --group=root --cache-size=0 --log-queries --log-facility=/srv/bed/dns5300.log >/dev/null 2>&1 </dev/null &
+server=$!
+configure 'dns:' '  upstream: ["10.99.0.1:5300"]' '  via: container'
+check "a container whose names are asked through its own network, at a server with another port, starts" shield run web3 --profiles my -- -d $image sleep 600
+check_output "an allowed name is answered" '198\.51\.100\.10' inside web3 nslookup -type=a allowed.test
+check "by that server" grep -q 'query\[A\] allowed\.test' /srv/bed/dns5300.log
+check_not "which what runs in the container does not reach" judge web3 dig +tries=1 +time=2 secret.denied.test @10.99.0.1 -p 5300
+check_not "nor does its question" grep -q 'denied\.test' /srv/bed/dns5300.log
+check_output "the shield holds" 'ok' shield verify web3
+configure 'dns: {}'
+kill "$server"
+
 check "no query of a denied name reached the world's resolver" never_asked denied.test
 check "no packet reached a DNS port anywhere else" no_stray_dns
 check "nothing reached the rogue resolver" sh -c '! grep -q "query\[" /srv/bed/rogue.log'
-check "the containers are removed" pod rm -f -t 0 web web2
+check "the containers are removed" pod rm -f -t 0 web web2 web3
 finish

@@ -52,7 +52,6 @@ server_start() {	# CERTIFICATE : in place of the one before
 	server=$!
 	eventually 10 ip netns exec world sh -c 'ss -Hltn "sport = 853" | grep -q .'
 }
-configure() { as "$user" mkdir -p "$configuration"; printf '%s\n' "$@" | as "$user" tee "$configuration/config.yml" >/dev/null; }
 in_the_clear() { grep -E 'query\[' /srv/bed/dns.log | grep -v ' from 10\.99\.0\.1$'; }	# whoever asked the world's resolver other than the relay
 nothing_in_the_clear() { ! in_the_clear; }
 worker_of() { basename "$(readlink /proc/"$(pgrep -n -f '^[^ ]*terok-shield-proxy')"/exe)"; }

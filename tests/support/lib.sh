@@ -18,6 +18,7 @@ last=/srv/bed/last	# what the last command printed, both streams
 shield() { as "$user" terok-shield "$@"; }
 pod() { as "$user" podman "$@"; }
 inside() { local name=$1; shift; as "$user" podman exec "$name" "$@"; }	# CONTAINER CMD...
+configure() { as "$user" mkdir -p "$configuration"; printf '%s\n' "$@" | as "$user" tee "$configuration/config.yml" >/dev/null; }	# LINE... of config.yml
 judge() { nsenter -t "$(pod inspect -f '{{.State.Pid}}' "$1")" -n "${@:2}"; }	# CONTAINER CMD... : the bed's program in the container's network namespace
 
 pass() { echo "ok - $*"; }
