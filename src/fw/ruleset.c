@@ -243,9 +243,10 @@ static void accept_upstream(const struct sink *sink)
 	for (size_t i = 0; i < settings->upstream_count; i++) {
 		const struct addr_endpoint *server = &settings->upstreams[i].endpoint;
 
-		if (tls || server->port != RULESET_DNS_PORT)
-			accept_server(sink, server, "tcp");
-		if (!tls && server->port != RULESET_DNS_PORT)
+		if (!tls && server->port == RULESET_DNS_PORT)
+			continue;
+		accept_server(sink, server, "tcp");
+		if (!tls)
 			accept_server(sink, server, "udp");
 	}
 }

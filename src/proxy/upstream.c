@@ -79,6 +79,7 @@ bool upstreams_refresh(struct upstreams *upstreams)
 	for (unsigned i = 0; i < before.count; i++)
 		if (!addr_endpoint_equal(&upstreams->servers[i], &before.servers[i]))
 			return true;
+	upstreams->preferred = before.preferred;
 	return false;
 }
 

@@ -29,7 +29,8 @@ enum choice {
 };
 
 static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_HTTPS, TYPE_SVCB, TYPE_CNAME, TYPE_DNAME, TYPE_SOA, TYPE_PTR, 15, 2, 33, 35, TYPE_RRSIG, 65280};
-static const char *const names[] = {"www.example.com", "a.b.c.example.com", ".", "x", "0.aaaaaaaaaaaaaa", "9-1.example"} /* a digit may be read as a length */;
+/* A digit may be read as a length. */
+static const char *const names[] = {"www.example.com", "a.b.c.example.com", ".", "x", "0.aaaaaaaaaaaaaa", "9-1.example"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/bufferevent.h>
 
 #include "dns/message.h"
 #include "fw/flows.h"
+#include "local_socket.h"
 #include "proxy/control.h"
 #include "proxy/events.h"
 #include "proxy/ledger.h"
@@ -148,27 +148,13 @@ void listen_pause(struct listen *listen)
 
 static void start(void)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX}; /* any abstract name */
-
 	proxy.bundle = (struct bundle)BUNDLE_INIT;
 	settings_init(&proxy.settings);
 	proxy.base = event_base_new();
 	proxy.policy = policy_new();
-	accepting_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (!proxy.base || !proxy.policy || policy_seal(proxy.policy) || bind(accepting_fd, (struct sockaddr *)&address, sizeof(sa_family_t)) ||
-		listen(accepting_fd, 8))
+	if (!proxy.base || !proxy.policy || policy_seal(proxy.policy))
 		abort();
-}
-
-static int caller_connect(void)
-{
-	struct sockaddr_un address;
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || getsockname(accepting_fd, (struct sockaddr *)&address, &length) || connect(fd, (struct sockaddr *)&address, length))
-		abort();
-	return fd;
+	accepting_fd = local_listen();
 }
 
 static void turns(void)
@@ -259,7 +245,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sent = sent ? size : length;
 	asked = 0;
 	joined = false;
-	fd = caller_connect();
+	fd = local_connect(accepting_fd);
 	turns();
 	if (first > sent)
 		first = sent;

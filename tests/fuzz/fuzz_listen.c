@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "dns/message.h"
+#include "local_socket.h"
 #include "proxy/listen.h"
 #include "proxy/pending.h"
 #include "proxy/query.h"
@@ -71,29 +71,17 @@ size_t pendings_room(const struct pendings *of)
 
 static void start(void)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX}; /* any abstract name */
 	struct listen_sockets sockets = {{-1, -1}, {-1, -1}};
 
 	proxy.base = event_base_new();
-	accepting_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (!proxy.base)
+		abort();
+	accepting_fd = local_listen();
 	sockets.udp[0] = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	sockets.tcp[0] = accepting_fd;
-	if (!proxy.base || sockets.udp[0] < 0 || bind(accepting_fd, (struct sockaddr *)&address, sizeof(sa_family_t)) || listen(accepting_fd, 8))
-		abort();
 	proxy.listen = listen_start(&proxy, &sockets);
 	if (!proxy.listen)
 		abort();
-}
-
-static int client_connect(void)
-{
-	struct sockaddr_un address;
-	socklen_t length = sizeof(address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || getsockname(accepting_fd, (struct sockaddr *)&address, &length) || connect(fd, (struct sockaddr *)&address, length))
-		abort();
-	return fd;
 }
 
 static void answer_all(void)
@@ -185,7 +173,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start();
 	sent = heard = query_count = answered = waiting = 0;
 	refused = false;
-	fd = client_connect();
+	fd = local_connect(accepting_fd);
 	turns(true);
 	pieces_send(fd, data + 1, size - 1, data[0] & CHOICE_HELD);
 	if (data[0] & CHOICE_ENDED)

@@ -213,6 +213,21 @@ static int bind_forwarder(const char *address)
 	return fd;
 }
 
+/* Whether a TCP connection is refused at once; what passes goes to nobody. mark: SO_MARK, or 0. */
+static enum fate connect_to(const char *address, uint16_t port, uint32_t mark)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	cleanup_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd refused = {.fd = fd};
+
+	assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
+	if (mark)
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS)
+		return REFUSED;
+	return poll(&refused, 1, 0) == 1 ? REFUSED : PASSES;
+}
+
 /* Sends a datagram. mark: SO_MARK, or 0. */
 static enum fate send_to(const char *address, uint16_t port, uint32_t mark, int forwarder_v4, int forwarder_v6)
 {
@@ -341,6 +356,9 @@ static void a_server_with_a_port_of_its_own_is_reached_by_the_forwarder_alone(vo
 		if (fate != cases[i].fate)
 			fail_msg("a datagram to %s port %u with mark %x %s", cases[i].address, cases[i].port, cases[i].mark, fates[fate]);
 	}
+	assert_int_equal(connect_to("10.1.2.4", 5353, RULESET_MARK), PASSES);
+	assert_int_equal(connect_to("10.1.2.4", 5353, 0), REFUSED);
+	assert_int_equal(connect_to("10.1.2.4", 5354, RULESET_MARK), REFUSED);
 }
 
 static void a_reset_ends_a_tcp_connect_at_once(void **unused)

@@ -143,7 +143,8 @@ static void a_file_that_comes_back_is_read(void **state)
 {
 	(void)state;
 	assert_int_equal(unlink(target), 0);
-	assert_true(is_asked(1, LOOK_MS)); /* what was known holds */
+	assert_false(is_asked(0, LOOKS_MS)); /* which is who would be asked where no server is named */
+	assert_true(is_asked(1, LOOK_MS));   /* what was known holds */
 	file_write(target, 0);
 	assert_true(is_asked(0, LOOK_MS));
 	file_write(target, 1);
