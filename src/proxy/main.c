@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 32 << 10); /* calloc() clears what comes from the heap, and so touches all of a table that may never fill */
 	prctl(PR_SET_NAME, "terok-shield-px");
 	if (isolate_limits(&error) || proxy_begin(&proxy, bundle_path, &sockets, &error) || isolate_worker(proxy.bundle.path, &proxy.landlocked, &error)) {
 		dprintf(WORKER_PIPE, WORKER_ERROR "%s\n", error.text);
