@@ -18,7 +18,7 @@
 
 struct cache;
 
-/* An entry as it is found; everything belongs to the cache and holds until the next cache_store(). */
+/* An entry as it is found; everything belongs to the cache and holds until the next call. */
 struct cache_entry {
 	struct reply_source source; /* age_s set for now */
 	uint32_t lease_s;	    /* the greatest TTL in it, for now */

@@ -276,6 +276,32 @@ static void that_inside_addresses_were_removed_is_remembered(void **state)
 	assert_true(entry.filtered);
 }
 
+/* The addresses that an answer had are the ones that are seen to before it leaves again: each of them, and no other. */
+static void addresses_of_both_families_come_back(void **state)
+{
+	struct question question = question_of("www.example.com", TYPE_HTTPS);
+	const struct addr seventh = {ADDR_V4, {198, 51, 0, 7}};
+
+	start("www.example.com", TYPE_HTTPS); /* the hints of two records, IPv6 first */
+	wire_record(&wire, WIRE_ANSWER, "www.example.com", TYPE_HTTPS, 300, "\0\1\0\0\6\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 23);
+	wire_record(&wire, WIRE_ANSWER, "www.example.com", TYPE_HTTPS, 300, "\0\2\0\0\4\0\x08\xc0\0\2\1\xc0\0\2\2\0\6\0\x10\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2", 35);
+	store(*state, &question);
+	assert_true(cache_find(*state, &question, &entry));
+	assert_int_equal(answer.address_count, 4);
+	assert_int_equal(entry.address_count, answer.address_count);
+	for (size_t i = 0; i < answer.address_count; i++) {
+		size_t found = 0;
+
+		for (size_t j = 0; j < entry.address_count; j++)
+			found += addr_equal(&entry.addresses[j], &answer.addresses[i]);
+		assert_int_equal(found, 1);
+	}
+	store_number(*state, "www.example.com", 300, 7); /* nothing of the ones before is left in it */
+	assert_true(find(*state, "www.example.com", TYPE_A));
+	assert_true(addr_equal(&entry.addresses[0], &seventh));
+	assert_int_equal(entry.address_count, 1);
+}
+
 static void clearing_forgets_everything_and_only_that(void **state)
 {
 	char name[64];
@@ -336,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_must_not_be_kept_is_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_answer_that_is_too_large_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(that_inside_addresses_were_removed_is_remembered, setup, teardown),
+		cmocka_unit_test_setup_teardown(addresses_of_both_families_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(clearing_forgets_everything_and_only_that, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_ring_goes_round_and_the_oldest_make_room, setup, teardown),
 	};
