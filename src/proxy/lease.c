@@ -1,35 +1,14 @@
 /* Leases: what the forwarder believes that the learned sets hold. */
-#include "proxy/lease.h"
+#include "proxy/lease_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 
-#define SLOTS_FIRST 256
 #define SWEEP_PARTS 8
 #define SWEEP_AFTER_MS 1000 /* an element ends a little later than its lease; one that is believed gone and is not would keep its timeout on older kernels */
-
-struct lease_name {
-	struct lease_name *next; /* asked for before this one */
-	int64_t until_ms;
-	uint64_t asked; /* grows with each that is asked for */
-	uint8_t length;
-	uint8_t wire[];
-};
-
-struct lease {
-	struct setwriter_key key;
-	bool used;
-	bool staged;	       /* in the batch, not yet acknowledged, until staged_ms */
-	bool known;	       /* the kernel acknowledged it until expires_ms */
-	int64_t expires_ms, staged_ms;
-	uint64_t packets;      /* of the element, when last looked at for a renewal */
-	uint64_t counted_packets, counted_bytes; /* of the element, as far as they were told */
-	struct lease_name *names;
-};
 
 struct staging {
 	struct setwriter_key key;
@@ -47,57 +26,12 @@ struct leases {
 	void (*failed)(void *context, unsigned owner, int error);
 	const struct leases_watcher *watcher; /* NULL: nobody watches */
 	void *context; /* of all of these */
-	struct hash_key hash_key;
-	struct lease *slots;	/* open addressing, linear probing */
-	size_t slot_count;	/* a power of two */
-	size_t count;
-	size_t sweep_next;
+	struct lease_table table;
+	uint32_t sweep_next;
 	uint64_t asked;
 	struct staging staged[STAGING_MAX];
 	size_t staged_count;
 };
-
-/* Of the address alone: the few ports that a rule names stand beside each other, so that leases_names() finds all of them. */
-static uint64_t addr_hash(const struct leases *leases, const struct addr *addr)
-{
-	uint8_t octets[17];
-
-	memcpy(octets, addr->octets, 16);
-	octets[16] = addr->family;
-	return hash_bytes(&leases->hash_key, octets, sizeof(octets));
-}
-
-static bool key_equal(const struct setwriter_key *a, const struct setwriter_key *b)
-{
-	return a->port == b->port && a->protocol == b->protocol && addr_equal(&a->addr, &b->addr);
-}
-
-/* The slot of the key, or the free one where it would go. */
-static struct lease *slot_find(const struct leases *leases, const struct setwriter_key *key)
-{
-	size_t mask = leases->slot_count - 1, i = addr_hash(leases, &key->addr) & mask;
-
-	while (leases->slots[i].used && !key_equal(&leases->slots[i].key, key))
-		i = (i + 1) & mask;
-	return &leases->slots[i];
-}
-
-static int slots_grow(struct leases *leases)
-{
-	struct lease *old = leases->slots;
-	size_t old_count = leases->slot_count;
-	struct lease *slots = calloc(old_count * 2, sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
-	leases->slots = slots;
-	leases->slot_count = old_count * 2;
-	for (size_t i = 0; i < old_count; i++)
-		if (old[i].used)
-			*slot_find(leases, &old[i].key) = old[i];
-	free(old);
-	return 0;
-}
 
 struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context, unsigned owner, int error), void *context)
 {
@@ -108,10 +42,7 @@ struct leases *leases_new(struct setwriter *writer, void (*failed)(void *context
 	leases->writer = writer;
 	leases->failed = failed;
 	leases->context = context;
-	leases->hash_key = hash_key_random();
-	leases->slot_count = SLOTS_FIRST;
-	leases->slots = calloc(SLOTS_FIRST, sizeof(*leases->slots));
-	if (!leases->slots) {
+	if (lease_table_init(&leases->table)) {
 		free(leases);
 		return NULL;
 	}
@@ -152,51 +83,16 @@ void leases_free(struct leases *leases)
 {
 	if (!leases)
 		return;
-	for (size_t i = 0; i < leases->slot_count; i++)
-		names_free(&leases->slots[i]);
-	free(leases->slots);
+	for (uint32_t i = 0; i < leases->table.end; i++)
+		names_free(lease_table_at(&leases->table, i));
+	lease_table_clear(&leases->table);
 	free(leases);
 }
 
-/* Removes the lease in a slot and moves up those that were pushed behind it (Knuth 6.4, algorithm R). */
-static void slot_remove(struct leases *leases, struct lease *lease)
+static void lease_remove(struct leases *leases, struct lease *lease)
 {
-	size_t mask = leases->slot_count - 1, hole = (size_t)(lease - leases->slots);
-
 	names_free(lease);
-	lease->used = false;
-	leases->count--;
-	for (size_t i = (hole + 1) & mask; leases->slots[i].used; i = (i + 1) & mask) {
-		size_t home = addr_hash(leases, &leases->slots[i].key.addr) & mask;
-
-		if (((i - home) & mask) < ((i - hole) & mask))
-			continue;
-		leases->slots[hole] = leases->slots[i];
-		leases->slots[i].used = false;
-		leases->slots[i].names = NULL;
-		hole = i;
-	}
-}
-
-static struct lease *lease_get(struct leases *leases, const struct setwriter_key *key, int *error)
-{
-	struct lease *lease = slot_find(leases, key);
-
-	if (lease->used)
-		return lease;
-	if (leases->count == LEASES_MAX) {
-		*error = -ENOSPC;
-		return NULL;
-	}
-	if ((leases->count + 1) * 4 > leases->slot_count * 3) {
-		*error = slots_grow(leases);
-		if (*error)
-			return NULL;
-		lease = slot_find(leases, key);
-	}
-	*lease = (struct lease){.key = *key, .used = true};
-	leases->count++;
-	return lease;
+	lease_table_remove(&leases->table, lease);
 }
 
 /* Notes that name needs the lease until then, and was the last to be asked for. */
@@ -228,9 +124,9 @@ static int name_note(struct leases *leases, struct lease *lease, const struct na
 	}
 	if (until_ms > entry->until_ms)
 		entry->until_ms = until_ms;
-	entry->asked = ++leases->asked;
 	entry->next = lease->names;
 	lease->names = entry;
+	lease->asked = ++leases->asked;
 	if (!found && entry->next)
 		lease_tell(leases, lease, LEASE_SHARED, name);
 	return 0;
@@ -250,7 +146,7 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 	struct lease *lease;
 	int result = 0;
 
-	lease = lease_get(leases, key, &result);
+	lease = lease_table_get(&leases->table, key, &result);
 	if (!lease)
 		return result;
 	result = name_note(leases, lease, name, until_ms);
@@ -262,7 +158,6 @@ int lease_ensure(struct leases *leases, const struct setwriter_key *key, const s
 		result = leases_commit(leases);
 		if (result)
 			return result;
-		lease = slot_find(leases, key);
 	}
 	staging = &leases->staged[leases->staged_count];
 	*staging = (struct staging){
@@ -312,9 +207,9 @@ static void staged_settle(struct leases *leases, size_t first, size_t last, bool
 {
 	for (size_t i = first; i < last; i++) {
 		const struct staging *staging = &leases->staged[i];
-		struct lease *lease = slot_find(leases, &staging->key);
+		struct lease *lease = lease_table_find(&leases->table, &staging->key);
 
-		if (!lease->used)
+		if (!lease)
 			continue;
 		lease->staged = false;
 		if (held) {
@@ -373,8 +268,8 @@ int leases_commit(struct leases *leases)
 
 void leases_doubt(struct leases *leases)
 {
-	for (size_t i = 0; i < leases->slot_count; i++)
-		leases->slots[i].known = false;
+	for (uint32_t i = 0; i < leases->table.end; i++)
+		lease_table_at(&leases->table, i)->known = false;
 }
 
 /* Takes off the names that may not stay. True when names were there and none is left; first: one of those taken off. */
@@ -421,19 +316,17 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 {
 	int last_error = 0;
 
-	for (size_t i = 0; i < leases->slot_count;) {
-		struct lease *lease = &leases->slots[i];
+	for (uint32_t i = 0; i < leases->table.end; i++) {
+		struct lease *lease = lease_table_at(&leases->table, i);
 		struct name name = {.length = 1};
 		struct setwriter_element element;
 		bool found;
 		int result;
 
-		if (!lease->used || (lease->names && !names_review(lease, may_keep, context, &name))) {
-			i++;
+		if (!lease->used || (lease->names && !names_review(lease, may_keep, context, &name)))
 			continue;
-		}
 		if (!lease->names && !lease->known && !lease->expires_ms) { /* never written */
-			slot_remove(leases, lease);
+			lease_remove(leases, lease);
 			continue;
 		}
 		result = setwriter_look(leases->writer, &lease->key, &found, &element);
@@ -443,12 +336,11 @@ int leases_review(struct leases *leases, bool (*may_keep)(void *context, const s
 			result = setwriter_delete(leases->writer, &lease->key) ?: setwriter_commit(leases->writer);
 		if (result && result != -ENOENT) {
 			last_error = result;
-			i++;
 			continue;
 		}
 		lease_tell(leases, lease, LEASE_ENDED, &name);
 		removed(context, &lease->key, &name);
-		slot_remove(leases, lease); /* another may have moved into this slot: look at it again */
+		lease_remove(leases, lease);
 	}
 	return last_error;
 }
@@ -489,7 +381,7 @@ static int adopt_element(void *context, const struct setwriter_element *element)
 	struct name name;
 	int result = 0;
 
-	lease = lease_get(adoption->leases, &element->key, &result);
+	lease = lease_table_get(&adoption->leases->table, &element->key, &result);
 	if (!lease)
 		return result == -ENOSPC ? surplus_add(&adoption->surplus, &element->key) : result;
 	lease->known = true;
@@ -549,31 +441,28 @@ int leases_adopt(struct leases *leases)
 
 void leases_sweep(struct leases *leases)
 {
-	size_t part = leases->slot_count / SWEEP_PARTS, end = leases->sweep_next + part;
+	uint32_t part = leases->table.end / SWEEP_PARTS + 1;
 	int64_t now_ms = clock_awake_ms();
 
-	if (end > leases->slot_count)
-		end = leases->slot_count;
-	for (size_t i = leases->sweep_next; i < end;) {
-		struct lease *lease = &leases->slots[i];
+	for (; part && leases->sweep_next < leases->table.end; part--) {
+		struct lease *lease = lease_table_at(&leases->table, leases->sweep_next++);
 
-		if (!lease->used || lease->staged || lease->expires_ms + SWEEP_AFTER_MS >= now_ms) {
-			i++;
+		if (!lease->used || lease->staged || lease->expires_ms + SWEEP_AFTER_MS >= now_ms)
 			continue;
-		}
 		if (lease->expires_ms)
 			lease_tell(leases, lease, LEASE_ENDED, NULL);
-		slot_remove(leases, lease);
+		lease_remove(leases, lease);
 	}
-	leases->sweep_next = end == leases->slot_count ? 0 : end;
+	if (leases->sweep_next == leases->table.end)
+		leases->sweep_next = 0;
 }
 
 static int count_look(void *context, const struct setwriter_element *element)
 {
 	struct leases *leases = context;
-	struct lease *lease = slot_find(leases, &element->key);
+	struct lease *lease = lease_table_find(&leases->table, &element->key);
 
-	if (lease->used)
+	if (lease)
 		traffic_tell(leases, lease, element);
 	return 0;
 }
@@ -593,10 +482,10 @@ struct renewal {
 static int renewal_look(void *context, const struct setwriter_element *element)
 {
 	struct renewal *renewal = context;
-	struct lease *lease = slot_find(renewal->leases, &element->key);
+	struct lease *lease = lease_table_find(&renewal->leases->table, &element->key);
 	bool moved;
 
-	if (!lease->used)
+	if (!lease)
 		return 0;
 	traffic_tell(renewal->leases, lease, element);
 	if (element->packets < lease->packets) /* a new element's: on older kernels a renewal makes one */
@@ -622,10 +511,13 @@ int leases_renewable(struct leases *leases, uint32_t within_s, void (*due)(void 
 		.due = due,
 		.context = context,
 	};
-	bool any = leases->watcher && leases->count && leases->count <= LEASES_COUNTED;
+	bool any = leases->watcher && leases->table.count && leases->table.count <= LEASES_COUNTED;
 
-	for (size_t i = 0; i < leases->slot_count && !any; i++)
-		any = leases->slots[i].used && leases->slots[i].known && leases->slots[i].expires_ms < renewal.before_ms;
+	for (uint32_t i = 0; i < leases->table.end && !any; i++) {
+		const struct lease *lease = lease_table_at(&leases->table, i);
+
+		any = lease->known && lease->expires_ms < renewal.before_ms;
+	}
 	return any ? setwriter_each(leases->writer, renewal_look, &renewal) : 0;
 }
 
@@ -652,43 +544,38 @@ static size_t lease_names(const struct lease *lease, int64_t now_ms, struct name
 
 size_t leases_names(const struct leases *leases, const struct addr *addr, struct name *names, size_t max, uint32_t *ttl_s)
 {
-	size_t mask = leases->slot_count - 1, count = 0;
+	const struct lease *lease = lease_table_first(&leases->table, addr);
 	int64_t now_ms = clock_awake_ms();
+	size_t count = 0;
 
 	*ttl_s = UINT32_MAX;
-	for (size_t i = addr_hash(leases, addr) & mask; leases->slots[i].used; i = (i + 1) & mask) {
-		const struct lease *lease = &leases->slots[i];
-
-		if (addr_equal(&lease->key.addr, addr) && lease->expires_ms > now_ms)
+	for (; lease; lease = lease_table_next(&leases->table, lease))
+		if (lease->expires_ms > now_ms)
 			count = lease_names(lease, now_ms, names, count, max, ttl_s);
-	}
 	return count;
 }
 
 bool leases_name(const struct leases *leases, const struct addr *addr, uint8_t protocol, uint16_t port, struct name *name)
 {
-	size_t mask = leases->slot_count - 1;
-	const struct lease_name *best = NULL;
+	const struct lease *lease = lease_table_first(&leases->table, addr), *best = NULL;
 	bool best_fits = false;
 
-	for (size_t i = addr_hash(leases, addr) & mask; leases->slots[i].used; i = (i + 1) & mask) {
-		const struct lease *lease = &leases->slots[i];
+	for (; lease; lease = lease_table_next(&leases->table, lease)) {
 		bool fits = !lease->key.port || (lease->key.port == port && lease->key.protocol == protocol);
 
-		if (!lease->names || !addr_equal(&lease->key.addr, addr) || (best && best_fits > fits) ||
-		    (best && best_fits == fits && best->asked > lease->names->asked))
+		if (!lease->names || (best && best_fits > fits) || (best && best_fits == fits && best->asked > lease->asked))
 			continue;
-		best = lease->names;
+		best = lease;
 		best_fits = fits;
 	}
 	if (!best)
 		return false;
-	name->length = best->length;
-	memcpy(name->wire, best->wire, best->length);
+	name->length = best->names->length;
+	memcpy(name->wire, best->names->wire, best->names->length);
 	return true;
 }
 
 size_t leases_count(const struct leases *leases)
 {
-	return leases->count;
+	return leases->table.count;
 }
