@@ -25,31 +25,34 @@ struct known_name {
 
 /* By which a row is found; for a connection the name too. */
 struct row_key {
-	uint8_t kind; /* enum activity_kind */
-	uint8_t verdict;
+	uint8_t kind : 3; /* enum activity_kind */
+	uint8_t verdict : 4;
+	bool has_port : 1;
 	uint8_t protocol;
-	bool has_port;
 	uint16_t port;
 	struct addr dest;
 };
 
+/* LEDGER_ROWS of them are no rarity: what is here counts. */
 struct row {
 	struct row_key key;
-	uint16_t next;         /* in its bucket */
-	uint16_t older, newer; /* in its list */
-	uint16_t other_type;   /* of a name: what the last of its folds is about */
-	uint32_t birth;        /* which of the rows that had this number */
-	uint32_t made;         /* of a connection */
-	uint32_t first, last;  /* seconds since the epoch, until 2106 */
-	uint64_t count;
-	struct known_name *name; /* NULL: none is known */
+	uint16_t next;                /* in its bucket */
+	uint16_t older, newer;        /* in its list */
+	uint32_t first, last;         /* seconds since the epoch, until 2106 */
+	struct fold folds[FOLDS_MAX]; /* of a name: A, AAAA, another; of a connection: events, audit, hub */
+	uint64_t count;               /* queries, attempts, an address's packets */
 	union {
-		struct fold folds[FOLDS_MAX]; /* of a name: A, AAAA, another; of a connection: events, audit, hub */
+		uint16_t other_type; /* of a name: what the last of its folds is about */
 		struct {
-			uint64_t packets, bytes; /* of an address */
+			uint32_t birth; /* of a connection: which of those that had this number */
+			uint32_t made;
 		};
+		uint64_t bytes; /* of an address */
 	};
+	struct known_name *name; /* NULL: none is known */
 };
+
+_Static_assert(sizeof(struct row) == 96, "no room is lost in it");
 
 /* Rows by their last event. */
 struct list {
@@ -345,10 +348,11 @@ static uint16_t row_touch(struct ledger *ledger, const struct row_key *key, stru
 		*row = (struct row){
 			.key = *key,
 			.next = *bucket,
-			.birth = ++ledger->births,
 			.first = (uint32_t)clock_wall_s(),
 			.name = known,
 		};
+		if (key->kind == ACTIVITY_CONNECTION)
+			row->birth = ++ledger->births;
 		*bucket = number;
 	} else {
 		list_remove(ledger, number);
@@ -458,7 +462,7 @@ void ledger_made(struct ledger *ledger, struct ledger_ticket ticket)
 {
 	struct row *row = row_at(ledger, ticket.number);
 
-	if (row->birth != ticket.birth)
+	if (row->key.kind != ACTIVITY_CONNECTION || row->birth != ticket.birth)
 		return;
 	row->made++;
 	ledger->changed = true;
@@ -542,7 +546,7 @@ void ledger_traffic(struct ledger *ledger, const struct setwriter_key *element, 
 
 	if (number == NONE)
 		return;
-	row_at(ledger, number)->packets += packets;
+	row_at(ledger, number)->count += packets;
 	row_at(ledger, number)->bytes += bytes;
 }
 
@@ -574,7 +578,6 @@ void ledger_row(const struct ledger *ledger, size_t number, struct activity_row 
 		.port = row->key.port,
 		.first = row->first,
 		.last = row->last,
-		.count = row->count,
 	};
 	if (row->name) {
 		name_to_text(&row->name->name, text);
@@ -583,8 +586,10 @@ void ledger_row(const struct ledger *ledger, size_t number, struct activity_row 
 	if (row->key.kind == ACTIVITY_CONNECTION)
 		out->made = row->made;
 	if (row->key.kind == ACTIVITY_ADDRESS) {
-		out->packets = row->packets;
+		out->packets = row->count;
 		out->bytes = row->bytes;
+	} else {
+		out->count = row->count;
 	}
 }
 
@@ -598,13 +603,11 @@ static void row_restore(struct row *row, const struct activity_row *from)
 {
 	row->first = (uint32_t)from->first;
 	row->last = (uint32_t)from->last;
-	row->count = from->count;
+	row->count = from->kind == ACTIVITY_ADDRESS ? from->packets : from->count;
 	if (from->kind == ACTIVITY_CONNECTION)
 		row->made = (uint32_t)from->made;
-	if (from->kind == ACTIVITY_ADDRESS) {
-		row->packets = from->packets;
+	if (from->kind == ACTIVITY_ADDRESS)
 		row->bytes = from->bytes;
-	}
 }
 
 int ledger_restore(struct ledger *ledger, const struct activity_row *from)

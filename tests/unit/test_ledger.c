@@ -198,6 +198,37 @@ static void what_is_made_is_counted_only_while_the_row_is_the_same(void **state)
 	assert_int_equal(row.made, 1);
 }
 
+/* A number that was a connection's is another kind of row's by the time that it was answered. */
+static void what_is_made_is_not_counted_of_another_kind_of_row(void **state)
+{
+	struct packet_record record = record_to(0xc0000201, 443, PACKET_ALLOWED);
+	struct name name = name_of("many.test");
+	struct ledger_connection connection;
+	char text[NAME_TEXT_MAX];
+
+	(void)state;
+	assert_true(ledger_connection(ledger, &record, NULL, &connection));
+	for (uint32_t i = 0; i < LEDGER_ROWS + 1; i++) { /* the query is another row */
+		struct setwriter_key element = element_of(0xc6330000 + i, 0);
+
+		if (i == 0)
+			ledger_query(ledger, &name, TYPE_A, ACTIVITY_ALLOWED);
+		ledger_address(ledger, &element, &name);
+		ledger_traffic(ledger, &element, 1, connection.row.birth);
+	}
+	ledger_made(ledger, connection.row);
+	for (size_t i = 0; i < ledger_count(ledger); i++) {
+		struct activity_row row;
+
+		ledger_row(ledger, i, &row, text);
+		assert_int_equal(row.made, 0);
+		if (row.kind == ACTIVITY_ADDRESS) {
+			assert_int_equal(row.packets, 1);
+			assert_int_equal(row.bytes, connection.row.birth);
+		}
+	}
+}
+
 static void what_was_refused_goes_before_what_was_let_through(void **state)
 {
 	struct name name = name_of("kept.test");
@@ -291,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_connection_has_the_name_that_brought_its_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_name_of_an_address_has_a_row_since_when_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_made_is_counted_only_while_the_row_is_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_made_is_not_counted_of_another_kind_of_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_refused_goes_before_what_was_let_through, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_goes_and_what_was_not_told_of_it_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ledger_goes_on_from_its_rows, setup, teardown),
