@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/proc_stat.h"
 
 #define PROC_FILE_MAX  65536
 #define NAMESPACES_MAX 33      /* the kernel nests no deeper than 32 */
@@ -148,16 +149,19 @@ int proc_of_network(pid_t init, struct proc_list *list, struct error *error)
 
 /* ---- one process ---- */
 
-/* "123 (name) S 1 ...": the letter and the parent. The name may hold blanks and parentheses; the last ')' ends it. */
 static bool stat_read(pid_t pid, char *state, int *parent)
 {
 	cleanup_free char *data = NULL;
+	uint64_t number;
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	if (file_read(AT_FDCWD, path, PROC_FILE_MAX, &data, NULL))
 		return false;
-	const char *end = strrchr(data, ')');
-	return end && sscanf(end, ") %c %d", state, parent) == 2;
+	if (!proc_stat_number(data, PROC_STAT_PARENT, &number))
+		return false;
+	*state = *proc_stat_field(data, PROC_STAT_STATE);
+	*parent = (int)number;
+	return true;
 }
 
 char proc_state(pid_t pid)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/proc_stat.h"
 #include "base/text.h"
 #include "state/bundle_parse.h"
 
@@ -21,8 +22,6 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 {
 	cleanup_free char *data = NULL;
 	char name[64];
-	const char *field;
-	unsigned long long value;
 	int result;
 
 	if (pid <= 0)
@@ -31,14 +30,7 @@ int bundle_process_start(pid_t pid, uint64_t *start)
 	result = file_read(AT_FDCWD, name, PROC_MAX, &data, NULL);
 	if (result)
 		return result == -ENOENT ? -ESRCH : result;
-	/* Field 2, the name in parentheses, may hold blanks and parentheses itself; the last ')' ends it. */
-	field = strrchr(data, ')');
-	for (unsigned number = 2; field && number < 22; number++)
-		field = strchr(field + 1, ' ');
-	if (!field || sscanf(field, "%llu", &value) != 1)
-		return -EIO;
-	*start = value;
-	return 0;
+	return proc_stat_number(data, PROC_STAT_START, start) ? 0 : -EIO;
 }
 
 int bundle_process_open(pid_t pid, uint64_t start)

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "base/proc_stat.h"
 
 #define STAT_MAX 1024
 
@@ -92,14 +93,11 @@ size_t worker_hear(struct worker *worker, char message[WORKER_MESSAGE_MAX + 1])
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* Fields of /proc/PID/stat (proc(5)): 3 is the state, 14 and 15 are the ticks used. Field 2, in parentheses, may hold anything; the
- * last ')' ends it. */
 bool worker_works(struct worker *worker)
 {
-	char path[64], line[STAT_MAX + 1], state;
-	unsigned long long user, system;
+	char path[64], line[STAT_MAX + 1];
+	uint64_t user, system;
 	cleanup_fd int fd = -1;
-	const char *after;
 	ssize_t length;
 	bool used;
 
@@ -107,12 +105,11 @@ bool worker_works(struct worker *worker)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	length = fd < 0 ? -1 : read(fd, line, STAT_MAX);
 	line[length > 0 ? length : 0] = '\0';
-	after = strrchr(line, ')');
-	if (!after || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &state, &user, &system) != 3)
+	if (!proc_stat_number(line, PROC_STAT_UTIME, &user) || !proc_stat_number(line, PROC_STAT_STIME, &system))
 		return false;
 	used = user + system != worker->cpu;
 	worker->cpu = user + system;
-	return used || state == 'R';
+	return used || *proc_stat_field(line, PROC_STAT_STATE) == 'R';
 }
 
 void worker_kill(const struct worker *worker)
