@@ -211,6 +211,7 @@ static uint16_t count_v4(const struct answer *answer)
 
 void cache_store(struct cache *cache, const struct question *question, const uint8_t *wire, const struct answer *answer, bool filtered)
 {
+	uint16_t v4_count = count_v4(answer);
 	struct stored *stored, fixed;
 	struct place *place;
 	uint64_t hash;
@@ -230,8 +231,8 @@ void cache_store(struct cache *cache, const struct question *question, const uin
 		.checking_disabled = question->checking_disabled,
 		.answer_count = answer->answer_count,
 		.authority_count = answer->authority_count,
-		.v4_count = count_v4(answer),
-		.v6_count = (uint16_t)(answer->address_count - count_v4(answer)),
+		.v4_count = v4_count,
+		.v6_count = (uint16_t)(answer->address_count - v4_count),
 	};
 	if (stored_size(&fixed) > CACHE_ENTRY_MAX)
 		return;

@@ -1,11 +1,12 @@
 /* Leases: what the forwarder believes that the learned sets hold. */
-#include "proxy/lease_table.h"
+#include "proxy/lease.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "proxy/lease_table.h"
 
 #define SWEEP_PARTS 8
 #define SWEEP_AFTER_MS 1000 /* an element ends a little later than its lease; one that is believed gone and is not would keep its timeout on older kernels */

@@ -23,7 +23,7 @@ struct lease_name {
 struct lease {
 	struct setwriter_key key;
 	uint32_t next;       /* the number of the next in its bucket; of a free one, among these */
-	uint64_t asked : 61; /* when a name was last noted: grows with each */
+	uint64_t asked : 61; /* when a name was last noted, even one that is gone since: grows with each */
 	uint64_t used : 1;   /* otherwise it is free, and all else is 0 */
 	uint64_t staged : 1; /* in the batch, not yet acknowledged, until staged_ms */
 	uint64_t known : 1;  /* the kernel acknowledged it until expires_ms */
