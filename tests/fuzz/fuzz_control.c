@@ -243,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static char output[OUTPUT_MAX];
 	const uint8_t *newline;
 	size_t first, length, sent, written = 0;
-	time_t begun_s = local_now_s();
+	int64_t idle_ms = local_idle_ms();
 	bool ended;
 	int fd;
 
@@ -276,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	turns();
 	questions_answer();
 	ended = output_read(fd, output, &written);
-	if (!local_is_late(begun_s))
+	if (!local_is_late(idle_ms))
 		outcome_check(length, newline, output, written, ended);
 	close(fd);
 	turns();

@@ -164,7 +164,7 @@ static void pieces_send(int fd, const uint8_t *data, size_t size, bool held)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t whole, before, done = 0;
-	time_t begun_s = local_now_s();
+	int64_t idle_ms = local_idle_ms();
 	bool closes;
 	int fd;
 
@@ -185,7 +185,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		done = answers_check(fd, done);
 	} while (heard > before);
 	whole = frames_read(&closes);
-	if (local_is_late(begun_s)) {
+	if (local_is_late(idle_ms)) {
 		close(fd);
 		turns(true);
 		return 0;

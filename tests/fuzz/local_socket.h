@@ -3,6 +3,7 @@
 #define TESTS_FUZZ_LOCAL_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -38,19 +39,21 @@ static inline int local_connect(int listening_fd)
 	return fd;
 }
 
-static inline time_t local_now_s(void)
+/* Milliseconds in which the process did not run. */
+static inline int64_t local_idle_ms(void)
 {
-	struct timespec now;
+	struct timespec now, used;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (now.tv_sec - used.tv_sec) * INT64_C(1000) + (now.tv_nsec - used.tv_nsec) / 1000000;
 }
 
-/* Whether so much time has passed since then that a connection may have been ended as idle: the process was stopped, or had no processor. */
-#define LOCAL_LATE_S 5 /* half of what they are given */
-static inline bool local_is_late(time_t since_s)
+/* Whether the process was kept from running for so long since then that a connection may have been ended as idle: it was stopped, or had no processor. */
+#define LOCAL_LATE_MS 5000 /* half of what they are given */
+static inline bool local_is_late(int64_t since_idle_ms)
 {
-	return local_now_s() - since_s > LOCAL_LATE_S;
+	return local_idle_ms() - since_idle_ms > LOCAL_LATE_MS;
 }
 
 #endif
