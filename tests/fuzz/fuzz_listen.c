@@ -1,7 +1,6 @@
 /* The framing of queries by TCP (RFC 7766 section 8): a client's octets in pieces of any size, through the real listener, against a reader of frames that has all of them at
  * once. What is behind it, query.c, stands in here: it answers each query with its own octets, at once or only when nothing more comes, and takes one with the flag QR for
  * no query. The first octet says which; then comes, again and again, the length of a piece and the piece. */
-#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -115,13 +114,6 @@ static size_t answers_check(int fd, size_t done)
 	return done;
 }
 
-static bool was_closed(int fd)
-{
-	struct pollfd end = {.fd = fd, .events = POLLIN};
-
-	return poll(&end, 1, 0) == 1 && end.revents & POLLHUP;
-}
-
 /* The same by a reader that has all: how far it is queries, and whether what follows closes the connection. */
 static size_t frames_read(bool *closes)
 {
@@ -186,15 +178,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} while (heard > before);
 	whole = frames_read(&closes);
 	if (local_is_late(idle_ms)) {
-		close(fd);
+		local_close(fd);
 		turns(true);
 		return 0;
 	}
-	if (heard > whole || answered != query_count || (closes && !was_closed(fd)))
+	if (heard > whole || answered != query_count || (closes && !local_is_closed(fd, true)))
 		abort();
-	if (!(data[0] & CHOICE_ENDED) && (heard != whole || (!closes && (was_closed(fd) || done != whole))))
+	if (!(data[0] & CHOICE_ENDED) && (heard != whole || (!closes && (local_is_closed(fd, false) || done != whole))))
 		abort();
-	close(fd);
+	local_close(fd);
 	turns(true);
 	if (!listen_is_idle(proxy.listen))
 		abort();

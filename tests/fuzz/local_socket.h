@@ -2,12 +2,14 @@
 #ifndef TESTS_FUZZ_LOCAL_SOCKET_H
 #define TESTS_FUZZ_LOCAL_SOCKET_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline int local_socket(void)
 {
@@ -37,6 +39,21 @@ static inline int local_connect(int listening_fd)
 	if (getsockname(listening_fd, (struct sockaddr *)&address, &length) || connect(fd, (struct sockaddr *)&address, length))
 		abort();
 	return fd;
+}
+
+/* Both ways at once: close(2) alone takes effect a moment later when somebody reads /proc/PID/fd just then, and so holds the file. */
+static inline void local_close(int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+	close(fd);
+}
+
+/* Whether the other side has closed the connection; it is waited for where it has done so, for that reason. */
+static inline bool local_is_closed(int fd, bool waits)
+{
+	struct pollfd end = {.fd = fd};
+
+	return poll(&end, 1, waits ? 1000 : 0) == 1 && end.revents & POLLHUP;
 }
 
 /* Milliseconds in which the process did not run. */
